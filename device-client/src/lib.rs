@@ -1,0 +1,3 @@
+//! device-client
+#![no_std]
+#![forbid(unsafe_code)]

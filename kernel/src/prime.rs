@@ -1,0 +1,234 @@
+//! Arithmetic modulo primes of the special form `2^BITS - 2^SHIFT + 1`.
+//!
+//! Residues are canonical `u32` in `[0, p)` and use the full word where `p > 2^31`: sums carry
+//! into a 33rd bit, so nothing here is lazy. Every function runs in time that depends on its
+//! types alone, except those ending in `_vartime`.
+
+#[cfg(test)]
+mod tests;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A prime modulus `p = 2^BITS - 2^SHIFT + 1`, as a type.
+///
+/// `2^BITS = 2^SHIFT - 1 (mod p)`, so a wide value is reduced by folding its high part down with
+/// two shifts and a subtraction; no multiplication and no division is needed.
+pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'static {
+    /// Bits of a residue.
+    const BITS: u32;
+    /// The exponent of the middle term; `p - 1` is a multiple of `2^SHIFT`.
+    const SHIFT: u32;
+    /// A generator of the multiplicative group.
+    const GENERATOR: u32;
+    /// The modulus `p`.
+    const VALUE: u32 = ((1_u64 << Self::BITS) - (1_u64 << Self::SHIFT) + 1) as u32;
+
+    /// One folding step: congruent to `x` modulo `p`, and smaller where `x` is wide.
+    #[inline(always)]
+    #[must_use]
+    fn fold(x: u64) -> u64 {
+        let high = x >> Self::BITS;
+        let low = x & ((1_u64 << Self::BITS) - 1);
+        (high << Self::SHIFT) - high + low
+    }
+
+    /// `x mod p` for any 64-bit `x`.
+    #[inline(always)]
+    #[must_use]
+    fn reduce(x: u64) -> u32 {
+        // Four folds bring any u64 below 2p for every prime of this module (see the tests).
+        subtract_once::<Self>(Self::fold(Self::fold(Self::fold(Self::fold(x)))))
+    }
+
+    /// `a + b mod p`.
+    #[inline(always)]
+    #[must_use]
+    fn add(a: u32, b: u32) -> u32 {
+        // p - b is at most p and fits; a + b may not.
+        Self::sub_from(a, Self::VALUE - b)
+    }
+
+    /// `a - b mod p`.
+    #[inline(always)]
+    #[must_use]
+    fn sub(a: u32, b: u32) -> u32 {
+        Self::sub_from(a, b)
+    }
+
+    /// `-a mod p`.
+    #[inline(always)]
+    #[must_use]
+    fn neg(a: u32) -> u32 {
+        Self::sub_from(0, a)
+    }
+
+    /// `a - b mod p` for `a < p` and `b <= p`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn sub_from(a: u32, b: u32) -> u32 {
+        let (difference, borrow) = a.overflowing_sub(b);
+        difference.wrapping_add(Self::VALUE & u32::from(borrow).wrapping_neg())
+    }
+
+    /// `a * b mod p`.
+    #[inline(always)]
+    #[must_use]
+    fn mul(a: u32, b: u32) -> u32 {
+        Self::reduce_product(u64::from(a) * u64::from(b))
+    }
+
+    /// `x mod p` for `x` at most `(p - 1)^2 + p`: one fold less than [`Prime::reduce`].
+    #[inline(always)]
+    #[must_use]
+    fn reduce_product(x: u64) -> u32 {
+        subtract_once::<Self>(Self::fold(Self::fold(Self::fold(x))))
+    }
+
+    /// The residue of `x`, for `|x| < p`.
+    #[inline(always)]
+    #[must_use]
+    fn from_i32(x: i32) -> u32 {
+        debug_assert!(i64::from(x).unsigned_abs() < u64::from(Self::VALUE));
+        (x as u32).wrapping_add(Self::VALUE & (x >> 31) as u32)
+    }
+
+    /// The residue of any `x`.
+    #[inline(always)]
+    #[must_use]
+    fn from_i64(x: i64) -> u32 {
+        let magnitude = Self::reduce(x.unsigned_abs());
+        let negative = ((x >> 63) as u32) & u32::from(magnitude != 0).wrapping_neg();
+        // Where negative: p - magnitude; else magnitude.
+        (magnitude ^ negative).wrapping_sub(negative).wrapping_add(Self::VALUE & negative)
+    }
+
+    /// The representative of `a` in `[-(p-1)/2, (p-1)/2]`.
+    #[inline(always)]
+    #[must_use]
+    fn centre(a: u32) -> i32 {
+        let (_, above) = ((Self::VALUE - 1) / 2).overflowing_sub(a);
+        a.wrapping_sub(Self::VALUE & u32::from(above).wrapping_neg()) as i32
+    }
+
+    /// `base^exponent mod p`, in time that depends on the public `exponent`.
+    #[must_use]
+    fn pow_vartime(base: u32, exponent: u64) -> u32 {
+        pow_const(Self::VALUE, base, exponent)
+    }
+
+    /// `a^-1 mod p`, or 0 for 0.
+    #[must_use]
+    fn inv(a: u32) -> u32 {
+        Self::pow_vartime(a, u64::from(Self::VALUE) - 2)
+    }
+}
+
+/// `x` or `x - p`, for `x < 2p`.
+#[inline(always)]
+fn subtract_once<P: Prime>(x: u64) -> u32 {
+    debug_assert!(x < 2 * u64::from(P::VALUE));
+    let difference = x.wrapping_sub(u64::from(P::VALUE));
+    let borrow = (difference >> 63) as u32;
+    (difference as u32).wrapping_add(P::VALUE & borrow.wrapping_neg())
+}
+
+/// `base^exponent mod p` with ordinary division: for constants and public values.
+pub(crate) const fn pow_const(p: u32, base: u32, mut exponent: u64) -> u32 {
+    let p = p as u64;
+    let (mut acc, mut square) = (1 % p, base as u64 % p);
+    while exponent != 0 {
+        if exponent & 1 == 1 {
+            acc = acc * square % p;
+        }
+        square = square * square % p;
+        exponent >>= 1;
+    }
+    acc as u32
+}
+
+macro_rules! primes {
+    ($($(#[$doc:meta])* $name:ident = 2^$bits:literal - 2^$shift:literal + 1, generator $generator:literal $(, $reduce:item)*;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
+        impl sealed::Sealed for $name {}
+        impl Prime for $name {
+            const BITS: u32 = $bits;
+            const SHIFT: u32 = $shift;
+            const GENERATOR: u32 = $generator;
+            $($reduce)*
+        }
+    )+};
+}
+
+primes! {
+    /// The plaintext modulus and field of masks and checks: t = 2^32 - 2^20 + 1 = 4293918721.
+    T = 2^32 - 2^20 + 1, generator 19;
+    /// The second limb: Delta = 2^28 - 2^16 + 1 = 268369921. `q = t * Delta`.
+    Delta = 2^28 - 2^16 + 1, generator 23;
+}
+
+// Toy primes are too small for the folds to converge; they divide, in variable time.
+#[cfg(feature = "hazmat")]
+primes! {
+    /// Toy plaintext modulus 17, for exhaustive tests.
+    InsecureT17 = 2^5 - 2^4 + 1, generator 3,
+        fn reduce(x: u64) -> u32 { (x % 17) as u32 },
+        fn reduce_product(x: u64) -> u32 { (x % 17) as u32 };
+    /// Toy second limb 97, for exhaustive tests.
+    InsecureDelta97 = 2^7 - 2^5 + 1, generator 5,
+        fn reduce(x: u64) -> u32 { (x % 97) as u32 },
+        fn reduce_product(x: u64) -> u32 { (x % 97) as u32 };
+}
+
+/// A prime chosen at run time, as it appears in calls to an accelerator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[repr(u8)]
+pub enum PrimeId {
+    /// [`T`].
+    T = 0,
+    /// [`Delta`].
+    Delta = 1,
+}
+
+impl PrimeId {
+    /// All primes that an accelerator must serve.
+    pub const ALL: [Self; 2] = [Self::T, Self::Delta];
+
+    /// The modulus.
+    #[must_use]
+    pub const fn value(self) -> u32 {
+        match self {
+            Self::T => T::VALUE,
+            Self::Delta => Delta::VALUE,
+        }
+    }
+
+    /// Bits of a residue.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::T => T::BITS,
+            Self::Delta => Delta::BITS,
+        }
+    }
+}
+
+/// Runs `$body` with the type alias `$P` bound to the prime of a [`PrimeId`].
+#[macro_export]
+macro_rules! with_prime {
+    ($id:expr, $P:ident => $body:expr) => {
+        match $id {
+            $crate::prime::PrimeId::T => {
+                type $P = $crate::prime::T;
+                $body
+            }
+            $crate::prime::PrimeId::Delta => {
+                type $P = $crate::prime::Delta;
+                $body
+            }
+        }
+    };
+}

@@ -1,0 +1,52 @@
+use super::{Domain, SEED_BYTES};
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use zeroize::Zeroize;
+
+/// Words in one block.
+pub(super) const BLOCK_WORDS: usize = 16;
+const BLOCK_BYTES: u64 = 64;
+
+/// The keystream of one (key, nonce).
+pub(crate) struct Keystream(ChaCha20);
+
+impl Keystream {
+    pub(crate) fn new(
+        key: &[u8; SEED_BYTES],
+        domain: Domain,
+        attempt: u8,
+        lane: u8,
+        stream: u64,
+    ) -> Self {
+        let mut nonce = [0; 12];
+        nonce[0] = domain as u8;
+        nonce[1] = attempt;
+        nonce[2] = lane;
+        nonce[4..].copy_from_slice(&stream.to_le_bytes());
+        Self(ChaCha20::new(key.into(), &nonce.into()))
+    }
+
+    /// Overwrites `out` with the words from block `counter` on.
+    pub(crate) fn words(&mut self, counter: u32, out: &mut [u32]) {
+        // Positions are below 2^32 blocks by construction; past the end the library refuses, and
+        // the zeros left in `out` would be noticed by every check above.
+        out.fill(0);
+        if self.0.try_seek(u64::from(counter) * BLOCK_BYTES).is_ok() {
+            let written = self.0.try_apply_keystream(bytemuck::cast_slice_mut(out));
+            debug_assert!(written.is_ok());
+        }
+        if cfg!(target_endian = "big") {
+            out.iter_mut().for_each(|w| *w = u32::from_le(*w));
+        }
+    }
+}
+
+/// The first 32 bytes of block 0 of the derivation stream `label`.
+pub(super) fn derive_into(key: &[u8; SEED_BYTES], label: u64, out: &mut [u8; SEED_BYTES]) {
+    let mut words = [0; BLOCK_WORDS];
+    Keystream::new(key, Domain::Derivation, 0, 0, label).words(0, &mut words);
+    for (bytes, word) in out.chunks_exact_mut(4).zip(&words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    words.zeroize();
+}

@@ -1,0 +1,52 @@
+use super::keystream::{BLOCK_WORDS, Keystream};
+use super::{Domain, Seed};
+use zeroize::Zeroize;
+
+/// Largest absolute value of the noise: the centred binomial has 42 coins.
+pub const NOISE_BOUND: u32 = 21;
+
+/// Coefficients that one block of noise gives: sixteen words are five triples and one spare.
+const NOISE_PER_BLOCK: usize = 10;
+const TERNARY_PER_BLOCK: usize = 8;
+
+/// Fills `out` with ternary coefficients of the key component `component`, uniform in {-1, 0, 1}.
+///
+/// The draw is `floor(3 w / 2^64) - 1` for a 64-bit word `w`: no branch, no rejection, a bias
+/// below 2^-62.
+pub fn ternary(seed: &Seed, component: u32, out: &mut [i8]) {
+    let mut stream = Keystream::new(seed.expose(), Domain::SecretKey, 0, 0, u64::from(component));
+    let mut block = [0; BLOCK_WORDS];
+    for (counter, chunk) in (0..).zip(out.chunks_mut(TERNARY_PER_BLOCK)) {
+        stream.words(counter, &mut block);
+        for (s, pair) in chunk.iter_mut().zip(block.chunks_exact(2)) {
+            // 3 * (high * 2^32 + low) >> 64, in 64-bit arithmetic.
+            let carry = (3 * u64::from(pair[0])) >> 32;
+            *s = ((3 * u64::from(pair[1]) + carry) >> 32) as i8 - 1;
+        }
+    }
+    block.zeroize();
+}
+
+/// Fills `out` with the noise of ciphertext `coordinate`: centred binomial, 42 coins, variance
+/// 10.5, `|e| <= 21`.
+///
+/// Each triple of words (a, b, c) gives two coefficients. Heads and tails of the first are the low
+/// 21 bits of a and of b; of the second, the low 21 bits of c and the eleven high bits of a
+/// followed by the ten lowest of b's eleven high bits.
+pub fn centred_binomial(seed: &Seed, coordinate: u64, out: &mut [i8]) {
+    const COINS: u32 = (1 << 21) - 1;
+    let mut stream = Keystream::new(seed.expose(), Domain::Noise, 0, 0, coordinate);
+    let mut block = [0; BLOCK_WORDS];
+    for (counter, chunk) in (0..).zip(out.chunks_mut(NOISE_PER_BLOCK)) {
+        stream.words(counter, &mut block);
+        for (pair, words) in chunk.chunks_mut(2).zip(block.chunks_exact(3)) {
+            let [a, b, c] = [words[0], words[1], words[2]];
+            let heads = [a & COINS, c & COINS];
+            let tails = [b & COINS, ((a >> 21) | ((b >> 21) << 11)) & COINS];
+            for ((e, h), t) in pair.iter_mut().zip(heads).zip(tails) {
+                *e = h.count_ones() as i8 - t.count_ones() as i8;
+            }
+        }
+    }
+    block.zeroize();
+}

@@ -1,0 +1,175 @@
+use super::keystream::{BLOCK_WORDS, Keystream};
+use super::{Domain, PublicSeed, SEED_BYTES, Seed};
+use crate::prime::{Prime, PrimeId, T};
+use crate::with_prime;
+use core::ops::Range;
+use zeroize::Zeroize;
+
+/// Blocks drawn at a time, so that the cipher can work on several in parallel.
+const CHUNK_BLOCKS: usize = 16;
+const CHUNK_WORDS: usize = CHUNK_BLOCKS * BLOCK_WORDS;
+
+/// A family of streams that differ in their attempt number only.
+struct Family<'a> {
+    key: &'a [u8; SEED_BYTES],
+    domain: Domain,
+    lane: u8,
+    stream: u64,
+}
+
+impl Family<'_> {
+    fn attempt(&self, attempt: u8) -> Keystream {
+        Keystream::new(self.key, self.domain, attempt, self.lane, self.stream)
+    }
+
+    /// Turns raw words, which start at block `counter`, into residues; the rejected are redrawn.
+    fn accept<P: Prime>(&self, counter: u32, words: &mut [u32]) {
+        let low_bits = u32::MAX >> (32 - P::BITS);
+        let mut any_rejected = false;
+        for word in words.iter_mut() {
+            *word &= low_bits;
+            any_rejected |= *word >= P::VALUE;
+        }
+        if any_rejected {
+            for (i, word) in words.iter_mut().enumerate() {
+                if *word >= P::VALUE {
+                    *word = self.redraw::<P>(counter + (i / BLOCK_WORDS) as u32, i % BLOCK_WORDS);
+                }
+            }
+        }
+    }
+
+    /// The first acceptable draw from attempt 1 on.
+    #[cold]
+    fn redraw<P: Prime>(&self, counter: u32, index: usize) -> u32 {
+        let low_bits = u32::MAX >> (32 - P::BITS);
+        let mut block = [0; BLOCK_WORDS];
+        let mut word = P::VALUE;
+        for attempt in 1..=u8::MAX {
+            self.attempt(attempt).words(counter, &mut block);
+            word = block[index] & low_bits;
+            if word < P::VALUE {
+                break;
+            }
+        }
+        block.zeroize();
+        // The last attempt is reached with probability 2^-3000; the value stays a residue.
+        if word < P::VALUE { word } else { word - P::VALUE }
+    }
+
+    /// Words `first..` of the family, sixteen to a block.
+    fn fill<P: Prime>(&self, first: usize, out: &mut [u32]) {
+        let mut stream = self.attempt(0);
+        let mut buffer = [0; CHUNK_WORDS];
+        let mut position = first;
+        let mut rest = out;
+        while !rest.is_empty() {
+            let counter = (position / BLOCK_WORDS) as u32;
+            let skip = position % BLOCK_WORDS;
+            let take = rest.len().min(CHUNK_WORDS - skip);
+            let blocks = (skip + take).div_ceil(BLOCK_WORDS);
+            let words = &mut buffer[..blocks * BLOCK_WORDS];
+            stream.words(counter, words);
+            self.accept::<P>(counter, words);
+            let (head, tail) = rest.split_at_mut(take);
+            head.copy_from_slice(&words[skip..skip + take]);
+            position += take;
+            rest = tail;
+        }
+        buffer.zeroize();
+    }
+}
+
+/// The mask words of `coordinates` x `columns` of the unit `seed`, limb `p`, row-major into `out`.
+///
+/// *Shape and domain*: column `k * N + i` is coefficient `i`, in the NTT domain, of mask
+/// polynomial `k`. `out` holds `coordinates.len() * columns.len()` words; a shorter one is filled
+/// as far as it goes.
+pub fn expand_mask_columns(
+    p: PrimeId,
+    seed: &PublicSeed,
+    coordinates: Range<usize>,
+    columns: Range<usize>,
+    out: &mut [u32],
+) {
+    if columns.is_empty() {
+        return;
+    }
+    for (j, row) in coordinates.zip(out.chunks_mut(columns.len())) {
+        let family = Family {
+            key: &seed.0,
+            domain: Domain::PublicMask,
+            lane: p as u8,
+            stream: j as u64,
+        };
+        with_prime!(p, P => family.fill::<P>(columns.start, row));
+    }
+}
+
+/// Rows `first_row..` of check vector `repetition` of `group`, uniform modulo t.
+pub fn check_vector(seed: &Seed, repetition: u8, group: u32, first_row: usize, out: &mut [u32]) {
+    let family = Family {
+        key: seed.expose(),
+        domain: Domain::CheckVector,
+        lane: repetition,
+        stream: u64::from(group),
+    };
+    family.fill::<T>(first_row, out);
+}
+
+/// Side of the square tile of coordinates x tokens that one block of one-time masks serves.
+const TILE: usize = 4;
+
+fn mask_family(seed: &Seed, token: usize) -> Family<'_> {
+    Family {
+        key: seed.expose(),
+        domain: Domain::OneTimeMask,
+        lane: 0,
+        stream: (token / TILE) as u64,
+    }
+}
+
+/// The one-time mask of one token: `out[j] = r_j` for the coordinates `first..`, modulo t.
+pub fn one_time_mask(seed: &Seed, token: usize, first: usize, out: &mut [u32]) {
+    let family = mask_family(seed, token);
+    let mut stream = family.attempt(0);
+    let mut buffer = [0; CHUNK_WORDS];
+    let mut position = first;
+    let mut rest = out;
+    while !rest.is_empty() {
+        let counter = (position / TILE) as u32;
+        let skip = position % TILE;
+        let take = rest.len().min(CHUNK_BLOCKS * TILE - skip);
+        let blocks = (skip + take).div_ceil(TILE);
+        let words = &mut buffer[..blocks * BLOCK_WORDS];
+        stream.words(counter, words);
+        family.accept::<T>(counter, words);
+        let (head, tail) = rest.split_at_mut(take);
+        for (i, r) in (skip..).zip(head) {
+            *r = words[i * TILE + token % TILE];
+        }
+        position += take;
+        rest = tail;
+    }
+    buffer.zeroize();
+}
+
+/// The one-time masks of up to four coordinates, for all tokens of a unit: coordinate
+/// `4 * block + i` of token `k` at `out[i * tokens + k]`.
+///
+/// Four coordinates share their blocks; asking for them together wastes none.
+/// `out` holds up to `4 * tokens` words, a whole number of coordinates.
+pub fn one_time_mask_coordinates(seed: &Seed, block: u32, tokens: usize, out: &mut [u32]) {
+    let mut words = [0; BLOCK_WORDS];
+    for first in (0..tokens).step_by(TILE) {
+        let family = mask_family(seed, first);
+        family.attempt(0).words(block, &mut words);
+        family.accept::<T>(block, &mut words);
+        for (tile_row, row) in words.chunks_exact(TILE).zip(out.chunks_mut(tokens)) {
+            for (k, r) in (first..tokens).zip(tile_row) {
+                row[k] = *r;
+            }
+        }
+    }
+    words.zeroize();
+}

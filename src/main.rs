@@ -1,0 +1,2 @@
+//! subrosa
+fn main() {}
