@@ -35,6 +35,8 @@ extern crate std;
 
 #[cfg(feature = "alloc")]
 pub mod accel;
+pub mod bundle;
 pub mod model;
 pub mod prime;
+pub mod quant;
 pub mod stream;

@@ -168,7 +168,9 @@ impl ModelConfig {
     #[must_use]
     pub const fn kind(&self, group: GroupId) -> Option<(u32, GroupKind)> {
         let layer = group.0 / GROUPS_PER_LAYER;
-        if layer > self.layers || (layer == self.layers && !group.0.is_multiple_of(GROUPS_PER_LAYER)) {
+        if layer > self.layers
+            || (layer == self.layers && !group.0.is_multiple_of(GROUPS_PER_LAYER))
+        {
             return None;
         }
         let kind = match group.0 % GROUPS_PER_LAYER {

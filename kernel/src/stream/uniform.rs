@@ -96,12 +96,8 @@ pub fn expand_mask_columns(
         return;
     }
     for (j, row) in coordinates.zip(out.chunks_mut(columns.len())) {
-        let family = Family {
-            key: &seed.0,
-            domain: Domain::PublicMask,
-            lane: p as u8,
-            stream: j as u64,
-        };
+        let family =
+            Family { key: &seed.0, domain: Domain::PublicMask, lane: p as u8, stream: j as u64 };
         with_prime!(p, P => family.fill::<P>(columns.start, row));
     }
 }

@@ -1,0 +1,344 @@
+use super::format::{
+    ALIGNMENT, BundleError, DIGEST_AT, DeviceManifest, ENTRY_BYTES, ElementType, HEADER_BYTES,
+    MAGIC, SectionKind, VERSION, contents_digest,
+};
+use super::{CHECK_REPETITIONS, ModelDigest};
+use crate::model::{GroupId, GroupShape, ModelConfig};
+use crate::quant::{ActivationQuantiser, GroupBounds};
+use crate::stream::Seed;
+
+/// A device bundle, checked and read in place.
+///
+/// After [`DeviceBundle::parse`] every section has the length that the model's shape asks for, so
+/// the accessors cannot fail for groups and tokens of the model.
+pub struct DeviceBundle<'a> {
+    manifest: DeviceManifest,
+    norms: &'a [f32],
+    embeddings: Embeddings<'a>,
+    token_offsets: &'a [u32],
+    token_bytes: &'a [u8],
+    row_scales: &'a [f32],
+    bounds: &'a [u64],
+    rotary: &'a [f32],
+    stop_tokens: &'a [u32],
+    check_seed: Seed,
+    check_vectors: &'a [u32],
+}
+
+impl core::fmt::Debug for DeviceBundle<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DeviceBundle").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}
+
+/// Token embeddings in the type in which the checkpoint had them.
+#[derive(Clone, Copy, Debug)]
+pub enum Embeddings<'a> {
+    /// IEEE binary32.
+    F32(&'a [f32]),
+    /// IEEE binary16.
+    F16(&'a [u16]),
+    /// The high half of a binary32.
+    Bf16(&'a [u16]),
+}
+
+impl<'a> DeviceBundle<'a> {
+    /// Checks the bytes of a device bundle, all of them, and returns a view.
+    ///
+    /// # Errors
+    /// [`BundleError`] names what is wrong; nothing is allocated or written.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, BundleError> {
+        let sections = Sections::parse(bytes)?;
+        let manifest = sections.bytes(SectionKind::Manifest, ElementType::U8)?;
+        let manifest = match postcard::take_from_bytes::<DeviceManifest>(manifest) {
+            Ok((manifest, [])) => manifest,
+            _ => return Err(BundleError::Section(SectionKind::Manifest)),
+        };
+        let config = manifest.config;
+        config.check()?;
+
+        let hidden = config.hidden as usize;
+        let vocab = config.vocab as usize;
+        let norms = sections.f32(SectionKind::Norms, (2 * config.layers as usize + 1) * hidden)?;
+        let embeddings = sections.embeddings(vocab * hidden)?;
+        let table = sections.bytes(SectionKind::TokenTable, ElementType::U8)?;
+        let (token_offsets, token_bytes) =
+            token_table(table, vocab).ok_or(BundleError::Section(SectionKind::TokenTable))?;
+        let row_scales = sections.f32(SectionKind::RowScales, config.total_rows())?;
+        let bounds = sections.words(
+            SectionKind::Bounds,
+            ElementType::U64,
+            2 * config.group_count() as usize,
+        )?;
+        let rotary = sections.f32(SectionKind::RotaryFrequencies, config.head_dim as usize / 2)?;
+        let stop_tokens: &[u32] = sections.any_words(SectionKind::StopTokens, ElementType::U32)?;
+        if stop_tokens.iter().any(|&token| token >= config.vocab) {
+            return Err(BundleError::Section(SectionKind::StopTokens));
+        }
+        let seed = sections.bytes(SectionKind::CheckSeed, ElementType::U8)?;
+        let seed =
+            <[u8; 32]>::try_from(seed).map_err(|_| BundleError::Section(SectionKind::CheckSeed))?;
+        let columns: usize =
+            config.groups().filter_map(|g| config.shape(g)).map(|s| s.columns).sum();
+        let check_vectors = sections.words(
+            SectionKind::CheckVectors,
+            ElementType::U32,
+            CHECK_REPETITIONS * columns,
+        )?;
+
+        let bundle = Self {
+            manifest,
+            norms,
+            embeddings,
+            token_offsets,
+            token_bytes,
+            row_scales,
+            bounds,
+            rotary,
+            stop_tokens,
+            check_seed: Seed::from_bytes(seed),
+            check_vectors,
+        };
+        for group in config.groups() {
+            let refuse = |error| BundleError::Bound { group: group.0, error };
+            bundle.bounds(group).check_noise().map_err(refuse)?;
+            ActivationQuantiser::new(&bundle.bounds(group), bundle.shape(group).columns)
+                .map_err(refuse)?;
+        }
+        Ok(bundle)
+    }
+
+    /// The model's shape.
+    #[must_use]
+    pub const fn config(&self) -> &ModelConfig {
+        &self.manifest.config
+    }
+
+    /// Digest of the rows that the host must hold.
+    #[must_use]
+    pub const fn digest(&self) -> ModelDigest {
+        self.manifest.digest
+    }
+
+    /// The token that begins a text.
+    #[must_use]
+    pub const fn bos(&self) -> Option<u32> {
+        self.manifest.bos
+    }
+
+    /// Tokens that end a text.
+    #[must_use]
+    pub const fn stop_tokens(&self) -> &'a [u32] {
+        self.stop_tokens
+    }
+
+    /// The norm before attention of `layer`, `hidden` weights.
+    #[must_use]
+    pub fn attention_norm(&self, layer: u32) -> &'a [f32] {
+        self.norm(2 * layer as usize)
+    }
+
+    /// The norm before the feed-forward part of `layer`, `hidden` weights.
+    #[must_use]
+    pub fn mlp_norm(&self, layer: u32) -> &'a [f32] {
+        self.norm(2 * layer as usize + 1)
+    }
+
+    /// The norm before the head, `hidden` weights.
+    #[must_use]
+    pub fn final_norm(&self) -> &'a [f32] {
+        self.norm(2 * self.manifest.config.layers as usize)
+    }
+
+    fn norm(&self, index: usize) -> &'a [f32] {
+        let hidden = self.manifest.config.hidden as usize;
+        &self.norms[index * hidden..][..hidden]
+    }
+
+    /// Rotary frequencies, radians per position, `head_dim / 2` of them.
+    #[must_use]
+    pub const fn rotary_frequencies(&self) -> &'a [f32] {
+        self.rotary
+    }
+
+    /// Writes the embedding of `token`, `hidden` floats. Tokens beyond the vocabulary give zeros.
+    pub fn embed(&self, token: u32, out: &mut [f32]) {
+        let hidden = self.manifest.config.hidden as usize;
+        let at = token as usize * hidden;
+        out.fill(0.0);
+        if token >= self.manifest.config.vocab {
+            return;
+        }
+        match self.embeddings {
+            Embeddings::F32(all) => out.copy_from_slice(&all[at..at + hidden]),
+            Embeddings::F16(all) => {
+                for (x, &h) in out.iter_mut().zip(&all[at..at + hidden]) {
+                    *x = half::f16::from_bits(h).to_f32();
+                }
+            }
+            Embeddings::Bf16(all) => {
+                for (x, &h) in out.iter_mut().zip(&all[at..at + hidden]) {
+                    *x = half::bf16::from_bits(h).to_f32();
+                }
+            }
+        }
+    }
+
+    /// The bytes of a token's text, empty beyond the vocabulary.
+    #[must_use]
+    pub fn token_text(&self, token: u32) -> &'a [u8] {
+        let at = token as usize;
+        match (self.token_offsets.get(at), self.token_offsets.get(at + 1)) {
+            (Some(&start), Some(&end)) => &self.token_bytes[start as usize..end as usize],
+            _ => &[],
+        }
+    }
+
+    /// Rows and columns of a group.
+    #[must_use]
+    pub fn shape(&self, group: GroupId) -> GroupShape {
+        self.manifest.config.shape(group).unwrap_or(GroupShape { rows: 0, columns: 0 })
+    }
+
+    /// Scales of a group's rows.
+    #[must_use]
+    pub fn row_scales(&self, group: GroupId) -> &'a [f32] {
+        let config = &self.manifest.config;
+        let before: usize =
+            (0..group.0).filter_map(|g| config.shape(GroupId(g))).map(|s| s.rows).sum();
+        &self.row_scales[before..][..self.shape(group).rows]
+    }
+
+    /// Norms of a group's rows.
+    #[must_use]
+    pub fn bounds(&self, group: GroupId) -> GroupBounds {
+        let at = 2 * group.0 as usize;
+        GroupBounds { norm2_squared: self.bounds[at], norm1: self.bounds[at + 1] }
+    }
+
+    /// The seed of the check vectors u. Secret.
+    #[must_use]
+    pub const fn check_seed(&self) -> &Seed {
+        &self.check_seed
+    }
+
+    /// v = u^T W mod t of a group and repetition, one word for each column. Secret.
+    #[must_use]
+    pub fn check_vector(&self, group: GroupId, repetition: usize) -> &'a [u32] {
+        let config = &self.manifest.config;
+        let before: usize =
+            (0..group.0).filter_map(|g| config.shape(GroupId(g))).map(|s| s.columns).sum();
+        let columns = self.shape(group).columns;
+        &self.check_vectors[CHECK_REPETITIONS * before + repetition * columns..][..columns]
+    }
+}
+
+fn token_table(table: &[u8], vocab: usize) -> Option<(&[u32], &[u8])> {
+    let (offsets, text) = table.split_at_checked(4 * (vocab + 1))?;
+    let offsets: &[u32] = bytemuck::try_cast_slice(offsets).ok()?;
+    let ordered = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+    (ordered && *offsets.last()? as usize <= text.len()).then_some((offsets, text))
+}
+
+/// The section table, with offsets and lengths checked against the file.
+struct Sections<'a> {
+    file: &'a [u8],
+    table: &'a [u8],
+}
+
+impl<'a> Sections<'a> {
+    fn parse(file: &'a [u8]) -> Result<Self, BundleError> {
+        if cfg!(target_endian = "big") || !(file.as_ptr() as usize).is_multiple_of(8) {
+            return Err(BundleError::NotInPlace);
+        }
+        let (header, rest) = file.split_at_checked(HEADER_BYTES).ok_or(BundleError::Length)?;
+        if header[..8] != MAGIC {
+            return Err(BundleError::Magic);
+        }
+        let version = u32_at(header, 8);
+        if version != VERSION {
+            return Err(BundleError::Version(version));
+        }
+        if u64_at(header, 16) != file.len() as u64 {
+            return Err(BundleError::Length);
+        }
+        if contents_digest(file)[..] != header[DIGEST_AT..] {
+            return Err(BundleError::Damaged);
+        }
+        let table = usize::try_from(u32_at(header, 12))
+            .ok()
+            .and_then(|count| count.checked_mul(ENTRY_BYTES))
+            .and_then(|bytes| rest.get(..bytes))
+            .ok_or(BundleError::Length)?;
+        Ok(Self { file, table })
+    }
+
+    /// The one section of `kind`.
+    fn find(&self, kind: SectionKind) -> Result<(ElementType, &'a [u8]), BundleError> {
+        let error = BundleError::Section(kind);
+        let mut entries =
+            self.table.chunks_exact(ENTRY_BYTES).filter(|entry| u32_at(entry, 0) == kind as u32);
+        let (Some(entry), None) = (entries.next(), entries.next()) else { return Err(error) };
+        let element = ElementType::from_code(u32_at(entry, 4)).ok_or(error)?;
+        let start = usize::try_from(u64_at(entry, 8)).map_err(|_| error)?;
+        let length = usize::try_from(u64_at(entry, 16)).map_err(|_| error)?;
+        let end = start.checked_add(length).ok_or(error)?;
+        let body = HEADER_BYTES + self.table.len();
+        if start < body
+            || !start.is_multiple_of(ALIGNMENT)
+            || !length.is_multiple_of(element.bytes())
+        {
+            return Err(error);
+        }
+        Ok((element, self.file.get(start..end).ok_or(error)?))
+    }
+
+    fn bytes(&self, kind: SectionKind, element: ElementType) -> Result<&'a [u8], BundleError> {
+        match self.find(kind)? {
+            (found, bytes) if found == element => Ok(bytes),
+            _ => Err(BundleError::Section(kind)),
+        }
+    }
+
+    fn any_words<W: bytemuck::Pod>(
+        &self,
+        kind: SectionKind,
+        element: ElementType,
+    ) -> Result<&'a [W], BundleError> {
+        bytemuck::try_cast_slice(self.bytes(kind, element)?).map_err(|_| BundleError::Section(kind))
+    }
+
+    fn words<W: bytemuck::Pod>(
+        &self,
+        kind: SectionKind,
+        element: ElementType,
+        length: usize,
+    ) -> Result<&'a [W], BundleError> {
+        let words = self.any_words(kind, element)?;
+        if words.len() == length { Ok(words) } else { Err(BundleError::Section(kind)) }
+    }
+
+    fn f32(&self, kind: SectionKind, length: usize) -> Result<&'a [f32], BundleError> {
+        self.words(kind, ElementType::F32, length)
+    }
+
+    fn embeddings(&self, length: usize) -> Result<Embeddings<'a>, BundleError> {
+        let kind = SectionKind::Embeddings;
+        Ok(match self.find(kind)?.0 {
+            ElementType::F32 => Embeddings::F32(self.f32(kind, length)?),
+            ElementType::F16 => Embeddings::F16(self.words(kind, ElementType::F16, length)?),
+            ElementType::Bf16 => Embeddings::Bf16(self.words(kind, ElementType::Bf16, length)?),
+            _ => return Err(BundleError::Section(kind)),
+        })
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | (u64::from(u32_at(bytes, at + 4)) << 32)
+}

@@ -1,0 +1,63 @@
+use crate::prime::{Delta, Prime, T};
+use crate::stream::NOISE_BOUND;
+
+/// Norms of a group's integer rows: public, and what both promises of exactness stand on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct GroupBounds {
+    /// Largest squared Euclidean norm of a row.
+    pub norm2_squared: u64,
+    /// Largest sum of absolute weights of a row.
+    pub norm1: u64,
+}
+
+/// A matrix for which exactness cannot be promised.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BoundError {
+    /// The noise of a row could reach half of Delta.
+    #[error("a row's absolute sum is {norm1}: offline noise could reach the rounding limit")]
+    Noise {
+        /// The row's sum of absolute weights.
+        norm1: u64,
+    },
+    /// A row is so heavy that activations would keep fewer than eight bits.
+    #[error("a row's squared norm is {norm2_squared}: no room for 8-bit activations below t / 2")]
+    Headroom {
+        /// The row's squared Euclidean norm.
+        norm2_squared: u64,
+    },
+}
+
+impl GroupBounds {
+    /// Takes one more row into account.
+    pub fn include(&mut self, row: &[i8]) {
+        let (mut squares, mut sum) = (0_u64, 0_u64);
+        for &w in row {
+            let magnitude = u64::from(w.unsigned_abs());
+            squares += magnitude * magnitude;
+            sum += magnitude;
+        }
+        self.norm2_squared = self.norm2_squared.max(squares);
+        self.norm1 = self.norm1.max(sum);
+    }
+
+    /// Checks that decryption cannot fail: `21 * norm1 < Delta / 2`, since the noise of
+    /// `sum_j W_ij Enc(r_j)` is `sum_j W_ij e_j` with `|e_j| <= 21`.
+    ///
+    /// # Errors
+    /// [`BoundError::Noise`].
+    pub fn check_noise(&self) -> Result<(), BoundError> {
+        let limit = u64::from((Delta::VALUE - 1) / 2);
+        match self.norm1.checked_mul(u64::from(NOISE_BOUND)) {
+            Some(noise) if noise <= limit => Ok(()),
+            _ => Err(BoundError::Noise { norm1: self.norm1 }),
+        }
+    }
+
+    /// Largest sum of squares of an activation for which `|W x| < t / 2` by Cauchy and Schwarz.
+    #[must_use]
+    pub fn largest_sum_of_squares(&self) -> u64 {
+        let half_t = u64::from((T::VALUE - 1) / 2);
+        (half_t * half_t) / self.norm2_squared.max(1)
+    }
+}
