@@ -36,7 +36,14 @@ extern crate std;
 #[cfg(feature = "alloc")]
 pub mod accel;
 pub mod bundle;
+pub mod check;
+pub mod glwe;
+pub mod mask;
 pub mod model;
+pub mod ntt;
+pub mod params;
 pub mod prime;
 pub mod quant;
+pub mod ring;
+pub mod schedule;
 pub mod stream;

@@ -22,6 +22,9 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
     const SHIFT: u32;
     /// A generator of the multiplicative group.
     const GENERATOR: u32;
+    /// Powers of a primitive `2L`-th root of unity in bit-reversed order, `L` of them: the
+    /// twiddle factors of every transform up to `N = L`.
+    const TWIDDLES: &'static [u32];
     /// The modulus `p`.
     const VALUE: u32 = ((1_u64 << Self::BITS) - (1_u64 << Self::SHIFT) + 1) as u32;
 
@@ -149,7 +152,7 @@ pub(crate) const fn pow_const(p: u32, base: u32, mut exponent: u64) -> u32 {
 }
 
 macro_rules! primes {
-    ($($(#[$doc:meta])* $name:ident = 2^$bits:literal - 2^$shift:literal + 1, generator $generator:literal $(, $reduce:item)*;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = 2^$bits:literal - 2^$shift:literal + 1, generator $generator:literal, N <= $degree:literal $(, $reduce:item)*;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub enum $name {}
@@ -158,6 +161,7 @@ macro_rules! primes {
             const BITS: u32 = $bits;
             const SHIFT: u32 = $shift;
             const GENERATOR: u32 = $generator;
+            const TWIDDLES: &'static [u32] = &crate::ntt::twiddles::<$degree>(Self::VALUE, $generator);
             $($reduce)*
         }
     )+};
@@ -165,20 +169,20 @@ macro_rules! primes {
 
 primes! {
     /// The plaintext modulus and field of masks and checks: t = 2^32 - 2^20 + 1 = 4293918721.
-    T = 2^32 - 2^20 + 1, generator 19;
+    T = 2^32 - 2^20 + 1, generator 19, N <= 4096;
     /// The second limb: Delta = 2^28 - 2^16 + 1 = 268369921. `q = t * Delta`.
-    Delta = 2^28 - 2^16 + 1, generator 23;
+    Delta = 2^28 - 2^16 + 1, generator 23, N <= 4096;
 }
 
 // Toy primes are too small for the folds to converge; they divide, in variable time.
 #[cfg(feature = "hazmat")]
 primes! {
     /// Toy plaintext modulus 17, for exhaustive tests.
-    InsecureT17 = 2^5 - 2^4 + 1, generator 3,
+    InsecureT17 = 2^5 - 2^4 + 1, generator 3, N <= 8,
         fn reduce(x: u64) -> u32 { (x % 17) as u32 },
         fn reduce_product(x: u64) -> u32 { (x % 17) as u32 };
     /// Toy second limb 97, for exhaustive tests.
-    InsecureDelta97 = 2^7 - 2^5 + 1, generator 5,
+    InsecureDelta97 = 2^7 - 2^5 + 1, generator 5, N <= 16,
         fn reduce(x: u64) -> u32 { (x % 97) as u32 },
         fn reduce_product(x: u64) -> u32 { (x % 97) as u32 };
 }

@@ -1,0 +1,50 @@
+use super::{LengthError, SecretKey, expect_length};
+use crate::params::{Limbs, ParameterSet};
+use crate::prime::Prime;
+use crate::ring::RingOps;
+
+/// Decrypts one ciphertext into N residues modulo t.
+///
+/// *Shape and domain*: `ciphertext` is limb-major, each limb K mask polynomials then the body, in
+/// the NTT domain, `Chain::COUNT * LIMB_WORDS` words. `scratch` has N words; it holds the noise
+/// afterwards, as centred residues modulo Delta, and is the caller's to erase.
+///
+/// The result is exact while the noise is below `Delta / 2`; a ciphertext that a host has made up
+/// decrypts to something, in the same time.
+///
+/// # Errors
+/// [`LengthError`].
+pub fn decrypt_into<S: ParameterSet, R: RingOps>(
+    key: &SecretKey<'_, S>,
+    ciphertext: &[u32],
+    message: &mut [u32],
+    scratch: &mut [u32],
+) -> Result<(), LengthError> {
+    expect_length(ciphertext.len(), S::Chain::COUNT * S::LIMB_WORDS)?;
+    expect_length(message.len(), S::N)?;
+    expect_length(scratch.len(), S::N)?;
+    let (plain, scale) = ciphertext.split_at(S::LIMB_WORDS);
+    phase::<S, S::Plain, R>(key, 0, plain, message);
+    phase::<S, S::Scale, R>(key, 1, scale, scratch);
+    let scale_inverse = S::Plain::inv(S::Plain::reduce(u64::from(S::Scale::VALUE)));
+    for (m, &noise) in message.iter_mut().zip(scratch.iter()) {
+        let noise = S::Plain::from_i64(i64::from(S::Scale::centre(noise)));
+        *m = S::Plain::mul(S::Plain::sub(*m, noise), scale_inverse);
+    }
+    Ok(())
+}
+
+/// `b - sum_k a_k s_k` of one limb, in the coefficient domain.
+fn phase<S: ParameterSet, P: Prime, R: RingOps>(
+    key: &SecretKey<'_, S>,
+    limb: usize,
+    words: &[u32],
+    out: &mut [u32],
+) {
+    let (masks, body) = words.split_at(S::MASK_WORDS);
+    out.copy_from_slice(body);
+    for (component, mask) in masks.chunks_exact(S::N).enumerate() {
+        R::mul_sub_assign::<P>(out, mask, key.component(limb, component));
+    }
+    R::ntt_inverse::<P>(out);
+}

@@ -1,0 +1,103 @@
+use super::{LengthError, SecretKey, expect_length};
+use crate::params::{LimbVisitor, Limbs, ParameterSet};
+use crate::prime::{Prime, PrimeId};
+use crate::ring::RingOps;
+use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask_columns};
+use core::marker::PhantomData;
+use zeroize::Zeroize;
+
+/// Memory that encryption works in, erased after use: N words and N bytes.
+#[derive(Debug)]
+pub struct EncryptScratch<'a> {
+    /// One mask polynomial.
+    pub mask: &'a mut [u32],
+    /// The noise.
+    pub noise: &'a mut [i8],
+}
+
+/// Encrypts `message`, N residues modulo t, as ciphertext `coordinate` of the unit.
+///
+/// *Shape and domain*: `body` receives the body only, limb-major, NTT domain,
+/// `Chain::COUNT * N` words. The masks are those of
+/// [`expand_mask_columns`] for this coordinate under the unit's public seed.
+///
+/// *Security*: a pair (`seed`, `coordinate`) is used once.
+///
+/// # Errors
+/// [`LengthError`].
+pub fn encrypt_seeded_into<S: ParameterSet, R: RingOps>(
+    key: &SecretKey<'_, S>,
+    seed: &Seed,
+    public: &PublicSeed,
+    coordinate: usize,
+    message: &[u32],
+    body: &mut [u32],
+    scratch: &mut EncryptScratch<'_>,
+) -> Result<(), LengthError> {
+    expect_length(message.len(), S::N)?;
+    expect_length(body.len(), S::Chain::COUNT * S::N)?;
+    expect_length(scratch.mask.len(), S::N)?;
+    expect_length(scratch.noise.len(), S::N)?;
+    centred_binomial(seed, coordinate as u64, scratch.noise);
+    S::Chain::visit(&mut Encrypt::<S, R> {
+        key,
+        public,
+        coordinate,
+        message,
+        body,
+        noise: scratch.noise,
+        mask: scratch.mask,
+        ring: PhantomData,
+    });
+    scratch.noise.zeroize();
+    Ok(())
+}
+
+struct Encrypt<'a, 'k, S: ParameterSet, R> {
+    key: &'a SecretKey<'k, S>,
+    public: &'a PublicSeed,
+    coordinate: usize,
+    message: &'a [u32],
+    body: &'a mut [u32],
+    noise: &'a [i8],
+    mask: &'a mut [u32],
+    ring: PhantomData<R>,
+}
+
+impl<S: ParameterSet, R: RingOps> LimbVisitor for Encrypt<'_, '_, S, R> {
+    fn limb<P: Prime>(&mut self, index: usize) {
+        let body = &mut self.body[index * S::N..][..S::N];
+        for (b, &e) in body.iter_mut().zip(self.noise) {
+            *b = P::from_i64(i64::from(e));
+        }
+        // q / t is the product of the other limbs: the message lives in limb t alone.
+        if index == 0 {
+            let scale = P::reduce(u64::from(S::Scale::VALUE));
+            for (b, &m) in body.iter_mut().zip(self.message) {
+                *b = P::add(*b, P::mul(scale, m));
+            }
+        }
+        R::ntt_forward::<P>(body);
+        for component in 0..S::K {
+            let columns = component * S::N..(component + 1) * S::N;
+            let coordinate = self.coordinate..self.coordinate + 1;
+            mask_words::<P>(index, self.public, coordinate, columns, self.mask);
+            R::mul_add_assign::<P>(body, self.mask, self.key.component(index, component));
+        }
+    }
+}
+
+/// The masks of limb `index`; toy primes, which no accelerator serves, reduce those of t.
+fn mask_words<P: Prime>(
+    index: usize,
+    public: &PublicSeed,
+    coordinates: core::ops::Range<usize>,
+    columns: core::ops::Range<usize>,
+    out: &mut [u32],
+) {
+    let p = if index == 0 { PrimeId::T } else { PrimeId::Delta };
+    expand_mask_columns(p, public, coordinates, columns, out);
+    if P::VALUE != p.value() {
+        out.iter_mut().for_each(|w| *w = P::reduce(u64::from(*w)));
+    }
+}

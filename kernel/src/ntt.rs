@@ -1,0 +1,88 @@
+//! The negacyclic number-theoretic transform over `F_p[X]/(X^N + 1)`, in place.
+//!
+//! With `psi` a primitive `2N`-th root of unity, the forward transform leaves
+//! `a(psi^(2 brv(i) + 1))` at index `i`, where `brv` reverses the `log2 N` bits. The bit-reversed
+//! order is part of the wire format: ciphertexts travel in the NTT domain.
+//!
+//! One table of 4096 bit-reversed powers of a primitive 8192-th root serves every N: the table of
+//! a smaller N is its prefix. The inverse twiddle of `psi^brv(i)`, for `2^k <= i < 2^(k+1)`, is
+//! `-psi^brv(3 * 2^k - 1 - i)`, so no second table is needed.
+//!
+//! Source: Longa and Naehrig, "Speeding up the NTT" (2016), algorithms 1 and 2.
+
+#[cfg(test)]
+mod tests;
+
+use crate::prime::{Prime, pow_const};
+
+/// Largest ring degree.
+pub const MAX_DEGREE: usize = 4096;
+/// Smallest ring degree.
+pub const MIN_DEGREE: usize = 4;
+
+/// Whether `N = degree` has a transform modulo `P`.
+#[must_use]
+pub const fn supports<P: Prime>(degree: usize) -> bool {
+    degree.is_power_of_two() && degree >= MIN_DEGREE && degree <= P::TWIDDLES.len()
+}
+
+/// `psi^brv(i)` for `i < L`, with `psi = generator^((p - 1) / 2L)`.
+pub(crate) const fn twiddles<const L: usize>(p: u32, generator: u32) -> [u32; L] {
+    let psi = pow_const(p, generator, (p as u64 - 1) / (2 * L as u64)) as u64;
+    let shift = usize::BITS - L.trailing_zeros();
+    let mut table = [0; L];
+    let mut power = 1_u64;
+    let mut e = 0_usize;
+    while e < L {
+        table[e.reverse_bits() >> shift] = power as u32;
+        power = power * psi % p as u64;
+        e += 1;
+    }
+    table
+}
+
+/// Coefficient domain to NTT domain. `polynomial` has a [supported](supports) length.
+pub fn forward<P: Prime>(polynomial: &mut [u32]) {
+    debug_assert!(supports::<P>(polynomial.len()));
+    let n = polynomial.len();
+    let mut blocks = 1;
+    while blocks < n {
+        let half = n / (2 * blocks);
+        let twiddles = &P::TWIDDLES[blocks..2 * blocks];
+        for (block, &w) in polynomial.chunks_exact_mut(2 * half).zip(twiddles) {
+            let (low, high) = block.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                let product = P::mul(*b, w);
+                *b = P::sub(*a, product);
+                *a = P::add(*a, product);
+            }
+        }
+        blocks *= 2;
+    }
+}
+
+/// NTT domain to coefficient domain, scaling by `1 / N` included.
+pub fn inverse<P: Prime>(polynomial: &mut [u32]) {
+    debug_assert!(supports::<P>(polynomial.len()));
+    let n = polynomial.len();
+    let mut blocks = n / 2;
+    while blocks > 0 {
+        let half = n / (2 * blocks);
+        let twiddles = P::TWIDDLES[blocks..2 * blocks].iter().rev();
+        for (block, &w) in polynomial.chunks_exact_mut(2 * half).zip(twiddles) {
+            let (low, high) = block.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                // (a - b) * -w
+                let difference = P::sub(*b, *a);
+                *a = P::add(*a, *b);
+                *b = P::mul(difference, w);
+            }
+        }
+        blocks /= 2;
+    }
+    // N divides p - 1, so N * -(p - 1) / N = 1.
+    let degree_inverse = P::VALUE - (P::VALUE - 1) / n as u32;
+    for a in polynomial {
+        *a = P::mul(*a, degree_inverse);
+    }
+}

@@ -1,0 +1,178 @@
+//! Parameter sets as types.
+//!
+//! A set is a zero-sized type; its security is checked when the crate is compiled, its
+//! no-failure bound for a given matrix by
+//! [`GroupBounds::check_noise`](crate::quant::GroupBounds::check_noise) when the matrix is met.
+//! Sets whose names begin with `Insecure` exist for tests and are behind the feature `hazmat`.
+
+mod limbs;
+mod security;
+
+pub use limbs::{LimbVisitor, Limbs};
+pub use security::largest_log2_modulus;
+
+use crate::ntt;
+use crate::prime::{Delta, Prime, PrimeId, T};
+#[cfg(feature = "hazmat")]
+use crate::prime::{InsecureDelta97, InsecureT17};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Parameters of the scheme in masked mode: GLWE of rank K over degree N, `q = t * Delta`.
+pub trait ParameterSet: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'static {
+    /// The number of the set on the wire.
+    const ID: ParameterId;
+    /// Ring degree N: the tokens that one unit prepares.
+    const N: usize;
+    /// Rank K.
+    const K: usize;
+    /// The plaintext modulus t, which is also the first limb.
+    type Plain: Prime;
+    /// The second limb Delta: it holds the noise alone.
+    type Scale: Prime;
+    /// The limbs of the ciphertext modulus, in wire order.
+    type Chain: Limbs;
+
+    /// Words of one ciphertext limb: K mask polynomials, then the body.
+    const LIMB_WORDS: usize = (Self::K + 1) * Self::N;
+    /// Words of the masks of one ciphertext limb.
+    const MASK_WORDS: usize = Self::K * Self::N;
+}
+
+/// A parameter set, as its number on the wire.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum ParameterId {
+    /// [`Masked4096x1`].
+    Masked4096x1 = 1,
+    /// [`Masked2048x2`].
+    Masked2048x2 = 2,
+    /// [`Masked1024x4`].
+    Masked1024x4 = 3,
+    /// [`Masked512x8`].
+    Masked512x8 = 4,
+    /// [`Masked256x16`].
+    Masked256x16 = 5,
+    /// [`InsecureMasked16x1`].
+    #[cfg(feature = "hazmat")]
+    InsecureMasked16x1 = 0xf0,
+    /// [`InsecureToy4x1`]; never on the wire.
+    #[cfg(feature = "hazmat")]
+    InsecureToy4x1 = 0xf1,
+}
+
+macro_rules! parameter_sets {
+    ($($(#[$doc:meta])* $name:ident: N $n:literal, K $k:literal, $plain:ident, $scale:ident $(, $insecure:ident)?;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
+        impl sealed::Sealed for $name {}
+        impl ParameterSet for $name {
+            const ID: ParameterId = ParameterId::$name;
+            const N: usize = $n;
+            const K: usize = $k;
+            type Plain = $plain;
+            type Scale = $scale;
+            type Chain = ($plain, $scale);
+        }
+        const _: () = {
+            assert!(ntt::supports::<$plain>($n) && ntt::supports::<$scale>($n));
+            parameter_sets!(@ $n * $k, ($plain, $scale), $name $(, $insecure)?);
+        };
+    )+};
+    (@ $dimension:expr, $chain:ty, $name:ident) => {
+        assert!(
+            <$chain as Limbs>::LOG2_MODULUS <= largest_log2_modulus($dimension),
+            "the set is below 128 bits of post-quantum security"
+        );
+    };
+    (@ $dimension:expr, $chain:ty, $name:ident, insecure) => {};
+}
+
+parameter_sets! {
+    /// N = 4096, rank 1.
+    Masked4096x1: N 4096, K 1, T, Delta;
+    /// N = 2048, rank 2.
+    Masked2048x2: N 2048, K 2, T, Delta;
+    /// N = 1024, rank 4.
+    Masked1024x4: N 1024, K 4, T, Delta;
+    /// N = 512, rank 8.
+    Masked512x8: N 512, K 8, T, Delta;
+    /// N = 256, rank 16: the default.
+    Masked256x16: N 256, K 16, T, Delta;
+}
+
+#[cfg(feature = "hazmat")]
+parameter_sets! {
+    /// Sixteen tokens, rank 1, the real moduli: no security, for tests at speed.
+    InsecureMasked16x1: N 16, K 1, T, Delta, insecure;
+    /// N = 4, t = 17, Delta = 97: no security, for exhaustive tests.
+    InsecureToy4x1: N 4, K 1, InsecureT17, InsecureDelta97, insecure;
+}
+
+impl ParameterId {
+    /// The set with this number on the wire, if this build offers it.
+    #[must_use]
+    pub const fn from_wire(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Masked4096x1,
+            2 => Self::Masked2048x2,
+            3 => Self::Masked1024x4,
+            4 => Self::Masked512x8,
+            5 => Self::Masked256x16,
+            #[cfg(feature = "hazmat")]
+            0xf0 => Self::InsecureMasked16x1,
+            _ => return None,
+        })
+    }
+
+    /// (N, K).
+    #[must_use]
+    pub const fn degree_and_rank(self) -> (usize, usize) {
+        const fn of<S: ParameterSet>() -> (usize, usize) {
+            (S::N, S::K)
+        }
+        match self {
+            Self::Masked4096x1 => of::<Masked4096x1>(),
+            Self::Masked2048x2 => of::<Masked2048x2>(),
+            Self::Masked1024x4 => of::<Masked1024x4>(),
+            Self::Masked512x8 => of::<Masked512x8>(),
+            Self::Masked256x16 => of::<Masked256x16>(),
+            #[cfg(feature = "hazmat")]
+            Self::InsecureMasked16x1 => of::<InsecureMasked16x1>(),
+            #[cfg(feature = "hazmat")]
+            Self::InsecureToy4x1 => of::<InsecureToy4x1>(),
+        }
+    }
+}
+
+/// The limbs of masked mode, in wire order, as an accelerator names them.
+pub const MASKED_LIMBS: [PrimeId; 2] = [PrimeId::T, PrimeId::Delta];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wire_numbers_come_back_and_the_dimension_is_4096() {
+        for number in 0..=u8::MAX {
+            if let Some(id) = ParameterId::from_wire(number) {
+                assert_eq!(id as u8, number);
+                let (n, k) = id.degree_and_rank();
+                assert!(n * k == 4096 || id == ParameterId::InsecureMasked16x1);
+            }
+        }
+        assert_eq!(<(T, Delta) as Limbs>::LOG2_MODULUS, 60);
+        assert_eq!(ParameterId::Masked256x16.degree_and_rank(), (256, 16));
+    }
+
+    #[test]
+    fn limits_are_those_of_the_table() {
+        assert_eq!([2048, 4096, 8192].map(largest_log2_modulus), [41, 83, 165]);
+        assert_eq!(largest_log2_modulus(1024), 0);
+        assert_eq!(largest_log2_modulus(5000), 83);
+    }
+}

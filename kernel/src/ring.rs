@@ -1,0 +1,81 @@
+//! [`RingOps`]: ring arithmetic that may touch secrets.
+//!
+//! Encryption and decryption stand on this trait. Implementations are types, chosen at compile
+//! time; they are synchronous, infallible and constant-time, and work in the caller's slices.
+
+mod definition;
+
+pub use definition::Definition;
+
+use crate::ntt;
+use crate::prime::Prime;
+
+/// Arithmetic on polynomials of `F_p[X]/(X^N + 1)`, canonical residues, N = slice length.
+///
+/// *Preconditions*: all slices of a call have one length, and the transforms' is
+/// [supported](ntt::supports). They are kept by the callers' types; implementations may panic
+/// otherwise. A new implementation proves itself by
+/// [`conformance::ring_ops`](crate::conformance::ring_ops).
+pub trait RingOps {
+    /// Coefficient domain to NTT domain, in the order of [`ntt`].
+    fn ntt_forward<P: Prime>(polynomial: &mut [u32]);
+
+    /// NTT domain to coefficient domain.
+    fn ntt_inverse<P: Prime>(polynomial: &mut [u32]);
+
+    /// `acc[i] += a[i] * b[i]`.
+    fn mul_add_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]);
+
+    /// `acc[i] -= a[i] * b[i]`.
+    fn mul_sub_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]) {
+        Self::neg_assign::<P>(acc);
+        Self::mul_add_assign::<P>(acc, a, b);
+        Self::neg_assign::<P>(acc);
+    }
+
+    /// `acc[i] = -acc[i]`.
+    fn neg_assign<P: Prime>(acc: &mut [u32]) {
+        acc.iter_mut().for_each(|x| *x = P::neg(*x));
+    }
+
+    /// `acc[i] += a[i]`.
+    fn add_assign<P: Prime>(acc: &mut [u32], a: &[u32]) {
+        acc.iter_mut().zip(a).for_each(|(x, &y)| *x = P::add(*x, y));
+    }
+
+    /// `acc[i] -= a[i]`.
+    fn sub_assign<P: Prime>(acc: &mut [u32], a: &[u32]) {
+        acc.iter_mut().zip(a).for_each(|(x, &y)| *x = P::sub(*x, y));
+    }
+
+    /// `acc[i] *= factor`.
+    fn scale_assign<P: Prime>(acc: &mut [u32], factor: u32) {
+        acc.iter_mut().for_each(|x| *x = P::mul(*x, factor));
+    }
+}
+
+/// Plain scalar code, for every target.
+#[derive(Clone, Copy, Debug)]
+pub enum Scalar {}
+
+impl RingOps for Scalar {
+    fn ntt_forward<P: Prime>(polynomial: &mut [u32]) {
+        ntt::forward::<P>(polynomial);
+    }
+
+    fn ntt_inverse<P: Prime>(polynomial: &mut [u32]) {
+        ntt::inverse::<P>(polynomial);
+    }
+
+    fn mul_add_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]) {
+        for ((x, &y), &z) in acc.iter_mut().zip(a).zip(b) {
+            *x = P::reduce_product(u64::from(y) * u64::from(z) + u64::from(*x));
+        }
+    }
+
+    fn mul_sub_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]) {
+        for ((x, &y), &z) in acc.iter_mut().zip(a).zip(b) {
+            *x = P::sub(*x, P::mul(y, z));
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The public schedule of a session: which products, of what size, in what order.
+//!
+//! A schedule is a function of public numbers alone: the model's shape, the prompt bucket P, the
+//! output bucket T and the prefill chunk C. The host sees it and learns nothing beside it.
+//!
+//! First the prompt, in steps of C rows (the last may be shorter), P rows in all. A prompt shorter
+//! than P is filled *behind* with dummy rows, x = 0. Then T rounds: the head, and, except after
+//! the last, one step of one row. So each decoder group serves `P + T - 1` rows and the head T.
+
+use crate::model::{GROUPS_PER_LAYER, GroupId, ModelConfig};
+
+/// Smallest prompt bucket.
+pub const SMALLEST_BUCKET: u32 = 16;
+
+/// A session's public shape.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct Schedule {
+    prompt: u32,
+    output: u32,
+    chunk: u32,
+}
+
+/// A request that no schedule serves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScheduleError {
+    /// No prompt, no output or no chunk.
+    #[error("the prompt, the number of tokens and the chunk must be at least 1")]
+    Empty,
+    /// More positions than the model has.
+    #[error(
+        "a prompt bucket of {prompt} and {output} tokens exceed the model's context of {context}"
+    )]
+    Context {
+        /// The prompt bucket P.
+        prompt: u32,
+        /// The output bucket T.
+        output: u32,
+        /// Positions that the model has.
+        context: u32,
+    },
+}
+
+/// One product of a schedule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ScheduledProduct {
+    /// Which matrix.
+    pub group: GroupId,
+    /// Rows of x, each for one position.
+    pub tokens: u32,
+}
+
+impl Schedule {
+    /// The schedule of these buckets.
+    ///
+    /// # Errors
+    /// [`ScheduleError`].
+    pub fn new(
+        config: &ModelConfig,
+        prompt_bucket: u32,
+        output_bucket: u32,
+        chunk: u32,
+    ) -> Result<Self, ScheduleError> {
+        if prompt_bucket == 0 || output_bucket == 0 || chunk == 0 {
+            return Err(ScheduleError::Empty);
+        }
+        // The last token chosen is never fed back.
+        match prompt_bucket.checked_add(output_bucket - 1) {
+            Some(rows) if rows <= config.context => {
+                let chunk = chunk.min(prompt_bucket);
+                Ok(Self { prompt: prompt_bucket, output: output_bucket, chunk })
+            }
+            _ => Err(ScheduleError::Context {
+                prompt: prompt_bucket,
+                output: output_bucket,
+                context: config.context,
+            }),
+        }
+    }
+
+    /// The schedule for a prompt of `prompt` tokens and `output` tokens of answer: the prompt's
+    /// bucket is the next power of two from 16 on, or the room that the output leaves.
+    ///
+    /// # Errors
+    /// [`ScheduleError`], where even the prompt itself does not fit.
+    pub fn for_request(
+        config: &ModelConfig,
+        prompt: u32,
+        output: u32,
+        chunk: u32,
+    ) -> Result<Self, ScheduleError> {
+        let room = (config.context + 1).saturating_sub(output);
+        let bucket = prompt.checked_next_power_of_two().unwrap_or(u32::MAX).max(SMALLEST_BUCKET);
+        let bucket = bucket.min(room).max(prompt);
+        Self::new(config, if prompt == 0 { 0 } else { bucket }, output, chunk)
+    }
+
+    /// The prompt bucket P.
+    #[must_use]
+    pub const fn prompt_bucket(&self) -> u32 {
+        self.prompt
+    }
+
+    /// The output bucket T.
+    #[must_use]
+    pub const fn output_bucket(&self) -> u32 {
+        self.output
+    }
+
+    /// The prefill chunk C.
+    #[must_use]
+    pub const fn chunk(&self) -> u32 {
+        self.chunk
+    }
+
+    /// Steps of the decoder: prefill chunks, then one row for each output token but the last.
+    #[must_use]
+    pub const fn steps(&self) -> u32 {
+        self.prompt.div_ceil(self.chunk) + self.output - 1
+    }
+
+    /// Rows of x that a group serves in the whole session: its demand for correlations.
+    #[must_use]
+    pub const fn demand(&self, config: &ModelConfig, group: GroupId) -> u32 {
+        if group.0 == config.layers * GROUPS_PER_LAYER {
+            self.output
+        } else {
+            self.prompt + self.output - 1
+        }
+    }
+
+    /// Rows of prefill step `step`, or 1 for the later ones.
+    #[must_use]
+    pub const fn step_rows(&self, step: u32) -> u32 {
+        let done = step.saturating_mul(self.chunk);
+        if done >= self.prompt {
+            1
+        } else if self.prompt - done < self.chunk {
+            self.prompt - done
+        } else {
+            self.chunk
+        }
+    }
+
+    /// All products in order.
+    pub fn products(&self, config: &ModelConfig) -> impl Iterator<Item = ScheduledProduct> + use<> {
+        let this = *self;
+        let prefill = this.prompt.div_ceil(this.chunk);
+        let layers = config.layers * GROUPS_PER_LAYER;
+        (0..this.steps() + 1).flat_map(move |step| {
+            // The head follows the last prefill step and every later one.
+            let head =
+                (step >= prefill).then_some(ScheduledProduct { group: GroupId(layers), tokens: 1 });
+            let groups = if step < this.steps() { layers } else { 0 };
+            let tokens = this.step_rows(step);
+            head.into_iter()
+                .chain((0..groups).map(move |g| ScheduledProduct { group: GroupId(g), tokens }))
+        })
+    }
+
+    /// How many products [`Self::products`] yields.
+    #[must_use]
+    pub const fn product_count(&self, config: &ModelConfig) -> u64 {
+        self.steps() as u64 * (config.layers * GROUPS_PER_LAYER) as u64 + self.output as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn config(context: u32) -> ModelConfig {
+        ModelConfig {
+            vocab: 9,
+            hidden: 8,
+            layers: 2,
+            heads: 2,
+            kv_heads: 1,
+            head_dim: 4,
+            intermediate: 12,
+            context,
+            rms_eps: 1e-5,
+        }
+    }
+
+    proptest! {
+        /// The products add up to the demand, end with the head, and their number is as told.
+        #[test]
+        fn products_meet_the_demand(p in 1_u32..60, t in 1_u32..20, c in 1_u32..70) {
+            let config = config(200);
+            let schedule = Schedule::new(&config, p, t, c).unwrap();
+            for group in config.groups() {
+                let rows: u32 = schedule
+                    .products(&config)
+                    .filter(|product| product.group == group)
+                    .map(|product| product.tokens)
+                    .sum();
+                prop_assert_eq!(rows, schedule.demand(&config, group));
+            }
+            prop_assert_eq!(
+                schedule.products(&config).count() as u64,
+                schedule.product_count(&config)
+            );
+            let last = schedule.products(&config).last().unwrap();
+            prop_assert_eq!(last, ScheduledProduct { group: GroupId(8), tokens: 1 });
+        }
+
+        /// Within a bucket every prompt length has the same schedule.
+        #[test]
+        fn length_shows_only_as_its_bucket(a in 17_u32..=32, b in 17_u32..=32, t in 1_u32..50) {
+            let config = config(100);
+            let of = |p| Schedule::for_request(&config, p, t, 4).unwrap();
+            prop_assert_eq!(of(a), of(b));
+        }
+    }
+
+    #[test]
+    fn the_context_can_be_filled_and_not_exceeded() {
+        let config = config(100);
+        let full = Schedule::for_request(&config, 80, 21, 16).unwrap();
+        assert_eq!(full.prompt_bucket(), 80);
+        assert!(Schedule::for_request(&config, 80, 22, 16).is_err());
+        assert_eq!(Schedule::for_request(&config, 0, 5, 16), Err(ScheduleError::Empty));
+        assert!(Schedule::for_request(&config, u32::MAX, u32::MAX, 16).is_err());
+        assert!(Schedule::new(&config, u32::MAX, u32::MAX, 1).is_err());
+    }
+}
