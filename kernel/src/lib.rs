@@ -47,3 +47,4 @@ pub mod quant;
 pub mod ring;
 pub mod schedule;
 pub mod stream;
+pub mod wire;

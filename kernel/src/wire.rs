@@ -1,0 +1,48 @@
+//! The wire: frames over any ordered byte stream.
+//!
+//! A frame is a 32-byte little-endian [`Header`] and a payload of at most 1 MiB. Small bodies are
+//! postcard; bulk residues are [packed](pack_residues), each limb in a run of its own. Every
+//! length is checked before a byte is used or allocated.
+
+mod header;
+mod message;
+mod residues;
+#[cfg(test)]
+mod tests;
+
+pub use header::{FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId, VERSION};
+pub use message::{
+    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, Hello, Purpose, UnitOpen, Welcome, decode_body,
+    encode_body,
+};
+pub use residues::{pack_residues, packed_len, unpack_residues};
+
+/// A frame that breaks the protocol. All of it is visible to the peer: no secret is involved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The bytes are not a subrosa frame.
+    #[error("not a subrosa frame")]
+    Magic,
+    /// Another version of the protocol.
+    #[error("protocol version {0} is not supported (this build speaks version {VERSION})")]
+    Version(u8),
+    /// A frame type, parameter set or flag that is not known.
+    #[error("unknown frame type, parameter set or flag")]
+    Unknown,
+    /// A payload that is longer than the limit, or not as long as its contents.
+    #[error("frame length is wrong")]
+    Length,
+    /// A frame that is known but does not belong here.
+    #[error("frame out of order")]
+    Order,
+    /// A frame of another session.
+    #[error("frame of another session")]
+    Session,
+    /// A residue at or above its modulus.
+    #[error("residue at or above its modulus")]
+    Residue,
+    /// A body that does not decode.
+    #[error("malformed frame body")]
+    Body,
+}

@@ -1,0 +1,119 @@
+use super::WireError;
+use crate::params::ParameterId;
+
+/// Bytes of a header.
+pub const HEADER_BYTES: usize = 32;
+/// Largest payload.
+pub const MAX_PAYLOAD: usize = 1 << 20;
+/// Version of the protocol.
+pub const VERSION: u8 = 1;
+const MAGIC: [u8; 4] = *b"SbRo";
+
+/// A session, drawn at random by the device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub struct SessionId(pub [u8; 16]);
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum FrameType {
+    /// Device: opens or resumes a session. Body: [`Hello`](super::Hello).
+    Hello = 1,
+    /// Host: the session is open. Body: [`Welcome`](super::Welcome).
+    Welcome = 2,
+    /// Device: a masked product. A [`Block`](super::Block) of (group, tokens), then residues mod t.
+    Product = 3,
+    /// Host: its answer, in the same form.
+    ProductReply = 4,
+    /// Device: a unit begins. Body: [`UnitOpen`](super::UnitOpen).
+    UnitOpen = 5,
+    /// Device: bodies of seeded ciphertexts. A block of (first coordinate, count).
+    UnitBodies = 6,
+    /// Host: result ciphertexts. A block of (first row, count).
+    UnitRows = 7,
+    /// Device: the session ends. No body.
+    Bye = 8,
+    /// Host: a fault that both sides can see. Body: [`Fault`](super::Fault).
+    Fault = 9,
+}
+
+impl FrameType {
+    const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Hello,
+            2 => Self::Welcome,
+            3 => Self::Product,
+            4 => Self::ProductReply,
+            5 => Self::UnitOpen,
+            6 => Self::UnitBodies,
+            7 => Self::UnitRows,
+            8 => Self::Bye,
+            9 => Self::Fault,
+            _ => return None,
+        })
+    }
+}
+
+/// The header of a frame.
+///
+/// | byte | 0..4 | 4 | 5 | 6 | 7 | 8..24 | 24..28 | 28..32 |
+/// |---|---|---|---|---|---|---|---|---|
+/// | | magic `SbRo` | version | type | parameter set | flags, zero | session | sequence | length |
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// What the frame carries.
+    pub frame: FrameType,
+    /// The parameter set of the session.
+    pub set: ParameterId,
+    /// The session.
+    pub session: SessionId,
+    /// The frame's number in its direction, from 0.
+    pub sequence: u32,
+    /// Bytes of payload that follow.
+    pub length: u32,
+}
+
+impl Header {
+    /// The header's bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut out = [0; HEADER_BYTES];
+        out[..4].copy_from_slice(&MAGIC);
+        out[4] = VERSION;
+        out[5] = self.frame as u8;
+        out[6] = self.set as u8;
+        out[8..24].copy_from_slice(&self.session.0);
+        out[24..28].copy_from_slice(&self.sequence.to_le_bytes());
+        out[28..].copy_from_slice(&self.length.to_le_bytes());
+        out
+    }
+
+    /// Reads a header.
+    ///
+    /// # Errors
+    /// [`WireError`] for anything that this version does not write.
+    pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, WireError> {
+        let word = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        if bytes[..4] != MAGIC {
+            return Err(WireError::Magic);
+        }
+        if bytes[4] != VERSION {
+            return Err(WireError::Version(bytes[4]));
+        }
+        let (Some(frame), Some(set), 0) =
+            (FrameType::from_code(bytes[5]), ParameterId::from_wire(bytes[6]), bytes[7])
+        else {
+            return Err(WireError::Unknown);
+        };
+        let mut session = SessionId([0; 16]);
+        session.0.copy_from_slice(&bytes[8..24]);
+        let length = word(28);
+        if length as usize > MAX_PAYLOAD {
+            return Err(WireError::Length);
+        }
+        Ok(Self { frame, set, session, sequence: word(24), length })
+    }
+}

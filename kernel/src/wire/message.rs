@@ -1,0 +1,146 @@
+use super::WireError;
+use crate::bundle::ModelDigest;
+use crate::stream::SEED_BYTES;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// The device opens a session, or resumes one after a broken link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The model that the device's bundle was made from.
+    pub digest: ModelDigest,
+    /// What the session is for.
+    pub purpose: Purpose,
+    /// Products that are already answered: 0 at first, more when resuming.
+    pub answered: u32,
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Fetch correlations: this many units follow.
+    Prepare {
+        /// Number of units.
+        units: u32,
+    },
+    /// Generate in masked mode, on the schedule of these buckets.
+    Masked {
+        /// Prompt bucket P.
+        prompt_bucket: u32,
+        /// Output bucket T.
+        output_bucket: u32,
+        /// Prefill chunk C.
+        chunk: u32,
+    },
+}
+
+/// The host accepts a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The model that the host serves.
+    pub digest: ModelDigest,
+}
+
+/// A unit begins: one group, N tokens, a key of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct UnitOpen {
+    /// The group whose matrix the masks are for.
+    pub group: u32,
+    /// The public seed of the mask polynomials.
+    pub seed: [u8; SEED_BYTES],
+}
+
+/// A fault that both sides can see.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("the host refused: {code}")]
+pub struct Fault {
+    /// Which.
+    pub code: FaultCode,
+}
+
+/// Why a host closes a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultCode {
+    /// A frame broke the protocol.
+    #[error("a frame broke the protocol")]
+    Protocol,
+    /// The host serves another model.
+    #[error("it serves another model (the digests of the weights differ)")]
+    Model,
+    /// The request is beyond the host's limits.
+    #[error("the request is beyond its limits")]
+    Limits,
+    /// The host has no room for another session now.
+    #[error("it is busy; try again later")]
+    Busy,
+    /// A deadline has passed.
+    #[error("a deadline has passed")]
+    Deadline,
+    /// The host is shutting down.
+    #[error("it is shutting down")]
+    Shutdown,
+    /// The host failed.
+    #[error("it failed internally")]
+    Internal,
+}
+
+/// Bytes of a block's prefix.
+pub const BLOCK_PREFIX_BYTES: usize = 8;
+
+/// The prefix of a payload of residues: two little-endian words.
+///
+/// (group, tokens) for products, (first coordinate, count) for bodies, (first row, count) for rows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Block {
+    /// Group, first coordinate or first row.
+    pub index: u32,
+    /// Tokens, coordinates or rows.
+    pub count: u32,
+}
+
+impl Block {
+    /// The prefix's bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; BLOCK_PREFIX_BYTES] {
+        let mut out = [0; BLOCK_PREFIX_BYTES];
+        out[..4].copy_from_slice(&self.index.to_le_bytes());
+        out[4..].copy_from_slice(&self.count.to_le_bytes());
+        out
+    }
+
+    /// Splits a payload into its prefix and its residues.
+    ///
+    /// # Errors
+    /// [`WireError::Length`].
+    pub fn split(payload: &[u8]) -> Result<(Self, &[u8]), WireError> {
+        let (prefix, rest) =
+            payload.split_first_chunk::<BLOCK_PREFIX_BYTES>().ok_or(WireError::Length)?;
+        let [a, b, c, d, e, f, g, h] = *prefix;
+        let block = Self {
+            index: u32::from_le_bytes([a, b, c, d]),
+            count: u32::from_le_bytes([e, f, g, h]),
+        };
+        Ok((block, rest))
+    }
+}
+
+/// Encodes a small body into `out` and returns its length.
+///
+/// # Errors
+/// [`WireError::Length`] if `out` is too short.
+pub fn encode_body<B: Serialize>(body: &B, out: &mut [u8]) -> Result<usize, WireError> {
+    postcard::to_slice(body, out).map(|used| used.len()).map_err(|_| WireError::Length)
+}
+
+/// Decodes a small body that fills `payload` exactly.
+///
+/// # Errors
+/// [`WireError::Body`].
+pub fn decode_body<B: DeserializeOwned>(payload: &[u8]) -> Result<B, WireError> {
+    match postcard::take_from_bytes(payload) {
+        Ok((body, [])) => Ok(body),
+        _ => Err(WireError::Body),
+    }
+}

@@ -1,0 +1,75 @@
+use super::WireError;
+use crate::prime::{Prime, PrimeId};
+
+/// Bytes of `count` packed residues: 4 each modulo t; 3.5 each modulo Delta, where two share
+/// seven bytes and `count` is even.
+#[must_use]
+pub const fn packed_len(p: PrimeId, count: usize) -> usize {
+    match p {
+        PrimeId::T => 4 * count,
+        PrimeId::Delta => count.div_ceil(2) * 7,
+    }
+}
+
+/// Packs residues: little-endian words for t; for Delta, `a + 2^28 b` as seven little-endian
+/// bytes for each pair.
+///
+/// # Errors
+/// [`WireError::Length`] unless `out` has [`packed_len`] bytes.
+pub fn pack_residues(p: PrimeId, residues: &[u32], out: &mut [u8]) -> Result<(), WireError> {
+    if out.len() != packed_len(p, residues.len()) {
+        return Err(WireError::Length);
+    }
+    match p {
+        PrimeId::T => {
+            for (bytes, word) in out.chunks_exact_mut(4).zip(residues) {
+                bytes.copy_from_slice(&word.to_le_bytes());
+            }
+        }
+        PrimeId::Delta => {
+            for (bytes, pair) in out.chunks_exact_mut(7).zip(residues.chunks(2)) {
+                let second = pair.get(1).copied().unwrap_or(0);
+                let word = u64::from(pair[0]) | (u64::from(second) << 28);
+                bytes.copy_from_slice(&word.to_le_bytes()[..7]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Unpacks residues and checks that each is below its modulus.
+///
+/// # Errors
+/// [`WireError::Length`] or [`WireError::Residue`]; `out` is then unspecified.
+pub fn unpack_residues(p: PrimeId, bytes: &[u8], out: &mut [u32]) -> Result<(), WireError> {
+    if bytes.len() != packed_len(p, out.len()) {
+        return Err(WireError::Length);
+    }
+    // The modulus test runs over all words, so that its time does not show which failed.
+    let mut bad = false;
+    match p {
+        PrimeId::T => {
+            for (word, bytes) in out.iter_mut().zip(bytes.chunks_exact(4)) {
+                *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                bad |= *word >= crate::prime::T::VALUE;
+            }
+        }
+        PrimeId::Delta => {
+            const LOW: u64 = (1 << 28) - 1;
+            for (pair, bytes) in out.chunks_mut(2).zip(bytes.chunks_exact(7)) {
+                let mut word = [0; 8];
+                word[..7].copy_from_slice(bytes);
+                let word = u64::from_le_bytes(word);
+                let (first, second) = ((word & LOW) as u32, (word >> 28) as u32);
+                bad |= first >= crate::prime::Delta::VALUE || second >= crate::prime::Delta::VALUE;
+                pair[0] = first;
+                match pair.get_mut(1) {
+                    Some(slot) => *slot = second,
+                    // A lone residue is packed with a zero.
+                    None => bad |= second != 0,
+                }
+            }
+        }
+    }
+    if bad { Err(WireError::Residue) } else { Ok(()) }
+}
