@@ -3,6 +3,9 @@
 //! The same logits and the same random word give the same token on every target. Time depends on
 //! the logits; no message does.
 
+#[cfg(test)]
+mod tests;
+
 /// How tokens are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
@@ -38,7 +41,7 @@ impl Choice {
     /// # Errors
     /// [`ChoiceError::Temperature`] or [`ChoiceError::TopP`] for a value out of range.
     pub fn new(temperature: f32, top_p: f32) -> Result<Self, ChoiceError> {
-        if !(temperature >= 0.0 && temperature < f32::INFINITY) {
+        if !(0.0..f32::INFINITY).contains(&temperature) {
             return Err(ChoiceError::Temperature);
         }
         if !(top_p > 0.0 && top_p <= 1.0) {

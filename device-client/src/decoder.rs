@@ -15,7 +15,7 @@
 //! rounded by itself; every sum is sequential from index 0; roots, exponentials, sines and cosines
 //! come from the crate `libm`. An integer result i of a row becomes
 //! `y[i] as f32 * (row_scale[i] * factor)`, where `factor` is what
-//! [`ActivationQuantiser::quantise`] returned for that row's x.
+//! [`ActivationQuantiser`](kernel::quant::ActivationQuantiser) returned for that row's x.
 //!
 //! Rows do not touch each other except through the cache of keys and values, which earlier
 //! positions fill first. So any division of a text into steps gives the same bits.
@@ -29,31 +29,19 @@ mod attention;
 mod error;
 mod feed_forward;
 mod norm;
+mod outputs;
 mod rotary;
+mod row;
+mod sequence;
 mod workspace;
 
 pub use error::DecoderError;
+pub use sequence::Request;
 pub use workspace::WorkspaceLen;
 
-use attention::{Heads, attend};
-use feed_forward::gate;
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, GroupKind, ModelConfig};
-use kernel::quant::ActivationQuantiser;
-use norm::rms_norm;
-use rotary::rotate;
 use workspace::Workspace;
-
-/// A product that the decoder waits for: y = W x for each of T rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'r> {
-    /// The matrix W, m x n.
-    pub group: GroupId,
-    /// Rows, T >= 1.
-    pub tokens: usize,
-    /// T x n, row-major, each in `[-32767, 32767]`. Secret, but for its length.
-    pub x: &'r [i32],
-}
 
 /// The decoder of one text: its cache of keys and values, and the step under way.
 ///
@@ -257,120 +245,5 @@ impl<'a> Decoder<'a> {
     /// The same logits, for those who want to work in place.
     pub fn logits_mut(&mut self) -> &mut [f32] {
         self.workspace.logits
-    }
-
-    /// What follows a group in its step.
-    fn successor(&self, layer: u32, kind: GroupKind) -> Option<GroupId> {
-        let config = self.bundle.config();
-        match kind {
-            GroupKind::AttnIn => Some(config.group(layer, GroupKind::AttnOut)),
-            GroupKind::AttnOut => Some(config.group(layer, GroupKind::MlpIn)),
-            GroupKind::MlpIn => Some(config.group(layer, GroupKind::MlpOut)),
-            GroupKind::MlpOut if layer + 1 < config.layers => {
-                Some(config.group(layer + 1, GroupKind::AttnIn))
-            }
-            GroupKind::MlpOut | GroupKind::LmHead => None,
-        }
-    }
-
-    /// Computes what one row of a response leads to: a new residual, the logits, or the input of
-    /// the group that follows.
-    fn absorb(&mut self, group: GroupId, layer: u32, kind: GroupKind, row: usize) {
-        let config = self.bundle.config();
-        let hidden = config.hidden as usize;
-        let w = &mut self.workspace;
-        let scales = self.bundle.row_scales(group);
-        let y = &w.y[row * scales.len()..][..scales.len()];
-        let y = Outputs { y, scales, factor: w.factors[row] };
-        match kind {
-            GroupKind::AttnIn => {
-                let heads = Heads::of(config);
-                let position = self.position - self.live + row;
-                let width = config.kv_width();
-                let (q, kv) = y.split_at(config.query_width());
-                let (k, v) = kv.split_at(width);
-                let cache = &mut w.cache[layer as usize * 2 * self.context * width..];
-                let (keys, values) = cache.split_at_mut(self.context * width);
-                let (query, seen) = (&mut w.query[..], (position + 1) * width);
-                q.write(query);
-                k.write(&mut keys[position * width..seen]);
-                v.write(&mut values[position * width..seen]);
-                let frequencies = self.bundle.rotary_frequencies();
-                rotate(frequencies, position, query);
-                rotate(frequencies, position, &mut keys[position * width..seen]);
-                attend(heads, query, &keys[..seen], &values[..seen], w.scores, w.input);
-            }
-            GroupKind::MlpIn => {
-                let (up_at, input) = (config.intermediate as usize, &mut w.input[..]);
-                let (gates, ups) = y.split_at(up_at);
-                gate(gates.iter(), ups.iter(), &mut input[..up_at]);
-            }
-            GroupKind::AttnOut | GroupKind::MlpOut => {
-                let residual = &mut w.residual[row * hidden..][..hidden];
-                residual.iter_mut().zip(y.iter()).for_each(|(r, y)| *r += y);
-            }
-            GroupKind::LmHead => y.write(w.logits),
-        }
-    }
-
-    /// Quantises the input of `group` for one row: a norm of the residual where the group begins
-    /// half a layer, otherwise what [`Decoder::absorb`] left.
-    fn prepare(&mut self, group: GroupId, row: usize) {
-        let config = self.bundle.config();
-        let Some((layer, kind)) = config.kind(group) else { return };
-        let hidden = config.hidden as usize;
-        let w = &mut self.workspace;
-        let columns = self.bundle.shape(group).columns;
-        let input = &mut w.input[..columns];
-        let residual = &w.residual[row * hidden..][..hidden];
-        let eps = config.rms_eps;
-        match kind {
-            GroupKind::AttnIn => rms_norm(residual, self.bundle.attention_norm(layer), eps, input),
-            GroupKind::MlpIn => rms_norm(residual, self.bundle.mlp_norm(layer), eps, input),
-            GroupKind::LmHead => rms_norm(w.newest, self.bundle.final_norm(), eps, input),
-            GroupKind::AttnOut | GroupKind::MlpOut => {}
-        }
-        let x = &mut w.x[row * columns..][..columns];
-        w.factors[row] = match ActivationQuantiser::new(&self.bundle.bounds(group), columns) {
-            Ok(quantiser) => quantiser.quantise(input, x),
-            // Not in a bundle that was parsed.
-            Err(_) => {
-                x.fill(0);
-                0.0
-            }
-        };
-    }
-
-    /// Makes `group` pending, with the dummy rows of x and all of y zero.
-    fn offer(&mut self, group: GroupId) {
-        let shape = self.bundle.shape(group);
-        self.workspace.x[self.live * shape.columns..self.rows * shape.columns].fill(0);
-        self.workspace.y[..self.rows * shape.rows].fill(0);
-        self.pending = Some(group);
-    }
-}
-
-/// One row of a response with what turns it into floats.
-#[derive(Clone, Copy)]
-struct Outputs<'y> {
-    y: &'y [i32],
-    scales: &'y [f32],
-    factor: f32,
-}
-
-impl<'y> Outputs<'y> {
-    fn split_at(self, at: usize) -> (Self, Self) {
-        let (y, y_rest) = self.y.split_at(at);
-        let (scales, scales_rest) = self.scales.split_at(at);
-        (Self { y, scales, ..self }, Self { y: y_rest, scales: scales_rest, ..self })
-    }
-
-    fn iter(self) -> impl Iterator<Item = f32> + use<'y> {
-        let factor = self.factor;
-        self.y.iter().zip(self.scales).map(move |(&y, &scale)| y as f32 * (scale * factor))
-    }
-
-    fn write(self, out: &mut [f32]) {
-        out.iter_mut().zip(self.iter()).for_each(|(out, y)| *out = y);
     }
 }

@@ -11,5 +11,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod choose;
 pub mod decoder;

@@ -4,8 +4,17 @@
 use super::model::Model;
 use kernel::model::{GroupId, GroupKind};
 
-/// Logits at every position, `[position][vocab]`, with the weights that the int8 rows stand for.
-pub(crate) fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f64>> {
+/// Which weights the forward pass takes.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Weights {
+    /// Those of the checkpoint.
+    Checkpoint,
+    /// Those that the int8 rows stand for.
+    Int8,
+}
+
+/// Logits of all positions, `[position][vocab]`.
+pub(crate) fn logits(model: &Model, tokens: &[u32], weights: Weights) -> Vec<f64> {
     let c = &model.config;
     let (hidden, dim) = (c.hidden as usize, c.head_dim as usize);
     let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
@@ -19,12 +28,13 @@ pub(crate) fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f64>> {
     };
     let times = |id: GroupId, x: &[f64]| -> Vec<f64> {
         let group = &model.groups[id.0 as usize];
-        let rows = group.rows.chunks_exact(group.columns);
-        rows.zip(&group.scales)
-            .map(|(row, &scale)| {
-                row.iter().zip(x).map(|(&w, v)| f64::from(w) * f64::from(scale) * v).sum()
-            })
-            .collect()
+        let weight = |row: usize, at: usize| match weights {
+            Weights::Checkpoint => f64::from(group.weights[at]),
+            Weights::Int8 => f64::from(group.rows[at]) * f64::from(group.scales[row]),
+        };
+        let n = group.columns;
+        let output = |row| (0..n).map(|j| weight(row, row * n + j) * x[j]).sum();
+        (0..group.scales.len()).map(output).collect()
     };
     let rope = |head: &[f64], position: usize| -> Vec<f64> {
         let half = dim / 2;
@@ -75,7 +85,7 @@ pub(crate) fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f64>> {
         }
     }
     let head = c.group(0, GroupKind::LmHead);
-    states.iter().map(|x| times(head, &norm(x, 2 * c.layers as usize))).collect()
+    states.iter().flat_map(|x| times(head, &norm(x, 2 * c.layers as usize))).collect()
 }
 
 fn add(x: &mut [f64], y: &[f64]) {

@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 pub(crate) const FIXTURES: [&str; 3] =
     ["tiny-tied-f32", "tiny-untied-bf16", "tiny-gqa-f16-sharded"];
 
-/// One group's rows as the host would hold them.
+/// One group's rows as the host would hold them, and what they were made from.
 pub(crate) struct Group {
     pub(crate) columns: usize,
+    pub(crate) weights: Vec<f32>,
     pub(crate) rows: Vec<i8>,
     pub(crate) scales: Vec<f32>,
 }
@@ -62,7 +63,7 @@ impl Model {
         norms: Vec<f32>,
         (embedding_type, raw): (ElementType, Vec<u8>),
         rotary: Vec<f32>,
-        weights: &[Vec<f32>],
+        weights: Vec<Vec<f32>>,
     ) -> Self {
         let (mut groups, mut bounds, mut row_scales) = (Vec::new(), Vec::new(), Vec::new());
         for (id, weights) in config.groups().zip(weights) {
@@ -78,7 +79,7 @@ impl Model {
             }
             row_scales.extend(&scales);
             bounds.push(bound);
-            groups.push(Group { columns: shape.columns, rows, scales });
+            groups.push(Group { columns: shape.columns, weights, rows, scales });
         }
         let columns: usize = config.groups().map(|id| config.shape(id).unwrap().columns).sum();
         let embeddings = floats(embedding_type, &raw);
@@ -103,6 +104,11 @@ impl Model {
 
     /// A small model of arbitrary weights.
     pub(crate) fn arbitrary() -> Self {
+        Self::amplified(1.0)
+    }
+
+    /// The same with its embeddings and norms multiplied by `gain`.
+    pub(crate) fn amplified(gain: f32) -> Self {
         let config = ModelConfig {
             vocab: 11,
             hidden: 8,
@@ -122,12 +128,12 @@ impl Model {
             };
             (0..n).map(|_| next()).collect()
         };
-        let norms = draw(5 * 8);
-        let embeddings = draw(11 * 8).iter().flat_map(|v| v.to_le_bytes()).collect();
+        let norms = draw(5 * 8).iter().map(|v| v * gain).collect();
+        let embeddings = draw(11 * 8).iter().flat_map(|v| (v * gain).to_le_bytes()).collect();
         let shapes = config.groups().map(|id| config.shape(id).unwrap());
         let weights: Vec<_> = shapes.map(|s| draw(s.rows * s.columns)).collect();
         let rotary = vec![1.0, 0.3, 0.01];
-        Self::assemble(config, norms, (ElementType::F32, embeddings), rotary, &weights)
+        Self::assemble(config, norms, (ElementType::F32, embeddings), rotary, weights)
     }
 
     /// A fixture: a checkpoint folder of the usual layout.
@@ -170,9 +176,9 @@ impl Model {
 
         let theta = json["rope_theta"].as_f64().unwrap() as f32;
         let half = config.head_dim / 2;
-        let rotary = (0..half).map(|i| 1.0 / theta.powf(i as f32 / half as f32)).collect();
+        let rotary = (0..half).map(|i| 1.0 / libm::powf(theta, i as f32 / half as f32)).collect();
         let embeddings = tensors["model.embed_tokens.weight"].clone();
-        Self::assemble(config, norms, embeddings, rotary, &weights)
+        Self::assemble(config, norms, embeddings, rotary, weights)
     }
 }
 
