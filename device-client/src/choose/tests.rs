@@ -64,6 +64,10 @@ fn edges_of_the_draw() {
     let choice = Choice::new(1.0, 1.0).unwrap();
     assert_eq!(draw(&choice, &[0.0, 0.0, 0.0], 0), 0);
     assert_eq!(draw(&choice, &[0.0, 0.0, 0.0], u32::MAX), 2);
+    assert_eq!(draw(&choice, &[0.0, 0.0], 0x7fff_ffff), 0);
+    assert_eq!(draw(&choice, &[0.0, 0.0], 0x8000_0000), 1);
+    assert_eq!(draw(&choice, &[f32::NAN, 0.0, -f32::NAN], 0), 1);
+    assert_eq!(draw(&Choice::new(1.0, 0.5).unwrap(), &[0.0; 4], u32::MAX), 1);
     assert_eq!(draw(&choice, &[-1e30, f32::NAN, 4.0, f32::NEG_INFINITY], u32::MAX), 2);
     assert_eq!(draw(&choice, &[1.0, f32::INFINITY, f32::INFINITY], u32::MAX), 1);
     assert_eq!(draw(&choice, &[f32::NAN; 3], 7), 0);
