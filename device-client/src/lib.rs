@@ -1,18 +1,34 @@
 //! The device's side of subrosa: everything that a device which trusts nobody does itself.
 //!
 //! The weights stay with the host, which multiplies by them without seeing what it multiplies.
-//! Here is the rest: the light half of the model and the choice of tokens. Nothing allocates; the
-//! caller supplies all memory.
+//! Here is the rest: the light half of the model, the choice of tokens, the correlations, and both
+//! phases of the protocol. Nothing allocates; the caller supplies all memory.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`decoder`] | norms, rotary embedding, attention and gating, between exact integer products |
 //! | [`choose`] | from logits to a token |
+//! | [`generate`](mod@generate) | the loop from a prompt to a text, over any source of products |
+//! | [`store`] | correlations: taken in by whole checked units, given out once |
+//! | [`unit`], [`masked`] | the two phases of the protocol, sans I/O |
+//! | [`transport`] | frames over `embedded-io-async` |
+//! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
+//!
+//! The feature `alloc` adds [`store::MemoryStore`].
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 pub mod choose;
+pub mod client;
 pub mod decoder;
+pub mod generate;
+pub mod masked;
+pub mod prepare;
+pub mod store;
+pub mod transport;
+pub mod unit;

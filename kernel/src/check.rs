@@ -132,6 +132,7 @@ impl<'b> UnitCheck<'b> {
 pub struct Poison {
     /// All ones after a failure, zero before.
     mask: u32,
+    failures: u32,
 }
 
 impl core::fmt::Debug for Poison {
@@ -144,7 +145,9 @@ impl Poison {
     /// Remembers a failure if `difference` is not zero.
     fn remember(&mut self, difference: u32) {
         let nonzero = (difference | difference.wrapping_neg()) >> 31;
-        self.mask |= core::hint::black_box(nonzero).wrapping_neg();
+        let nonzero = core::hint::black_box(nonzero);
+        self.mask |= nonzero.wrapping_neg();
+        self.failures = self.failures.wrapping_add(nonzero);
     }
 
     /// Replaces `y` by zeros if a check has failed.
@@ -157,5 +160,11 @@ impl Poison {
     #[must_use]
     pub const fn reveal(&self) -> bool {
         self.mask != 0
+    }
+
+    /// How many checks have failed: for the end of a schedule.
+    #[must_use]
+    pub const fn reveal_failures(&self) -> u32 {
+        self.failures
     }
 }

@@ -13,6 +13,8 @@ pub struct Hello {
     pub purpose: Purpose,
     /// Products that are already answered: 0 at first, more when resuming.
     pub answered: u32,
+    /// Largest payload that the device takes.
+    pub max_payload: u32,
 }
 
 /// What a session is for.

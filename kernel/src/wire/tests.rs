@@ -93,11 +93,12 @@ fn bodies_have_golden_bytes_and_no_trailing_ones() {
         digest: ModelDigest([9; 32]),
         purpose: Purpose::Masked { prompt_bucket: 32, output_bucket: 300, chunk: 16 },
         answered: 2,
+        max_payload: 7,
     };
     let mut out = [0; 64];
     let length = encode_body(&hello, &mut out).unwrap();
     let mut expected = vec![9; 32];
-    expected.extend([1, 32, 0xac, 2, 16, 2]);
+    expected.extend([1, 32, 0xac, 2, 16, 2, 7]);
     assert_eq!(&out[..length], expected);
     assert_eq!(decode_body::<Hello>(&out[..length]), Ok(hello));
     assert_eq!(decode_body::<Hello>(&out[..length + 1]), Err(WireError::Body));

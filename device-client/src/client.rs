@@ -1,0 +1,160 @@
+//! The online phase over a link: a [`MaskedSession`] with a transport, as a source of products.
+
+use crate::decoder::Request;
+use crate::generate::Multiply;
+use crate::masked::{MaskedSession, SessionError, Verdict};
+use crate::store::CorrelationStore;
+use crate::transport::{Connector, Transport, TransportError};
+use embedded_io_async::ErrorType;
+use kernel::wire::{FrameType, WireError};
+
+/// Why a masked run ended early. All of it is visible to the host, or happens before it starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError<E> {
+    /// The link or the host.
+    #[error(transparent)]
+    Transport(#[from] TransportError<E>),
+    /// The session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl<E> From<WireError> for ClientError<E> {
+    fn from(error: WireError) -> Self {
+        Self::Transport(error.into())
+    }
+}
+
+type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
+
+/// A masked session over a link that is resumed, with identical bytes, when it breaks.
+pub struct MaskedClient<'a, C: CorrelationStore, K: Connector> {
+    session: MaskedSession<'a, C>,
+    connector: K,
+    link: Option<Transport<K::Io>>,
+    /// The request under way; kept until it is answered.
+    request: &'a mut [u8],
+    /// Openings of a session, and answers.
+    reply: &'a mut [u8],
+    bytes_up: u64,
+    bytes_down: u64,
+}
+
+impl<C: CorrelationStore, K: Connector> core::fmt::Debug for MaskedClient<'_, C, K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MaskedClient").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
+    /// Connects and opens the session. `request` and `reply` have
+    /// [`frame_bytes`](crate::masked::frame_bytes) bytes each.
+    ///
+    /// # Errors
+    /// As the link or the host fails; the session's correlations are burned then.
+    pub async fn open(
+        session: MaskedSession<'a, C>,
+        connector: K,
+        request: &'a mut [u8],
+        reply: &'a mut [u8],
+    ) -> Result<Self, ErrorOf<K>> {
+        let mut client =
+            Self { session, connector, link: None, request, reply, bytes_up: 0, bytes_down: 0 };
+        loop {
+            match client.connect().await {
+                Ok(()) => return Ok(client),
+                Err(error) => client.recover(error).await?,
+            }
+        }
+    }
+
+    /// Opens a link and the session on it.
+    async fn connect(&mut self) -> Result<(), ErrorOf<K>> {
+        let io = self.connector.connect().await.map_err(TransportError::Link)?;
+        let mut link = Transport::new(io);
+        let length = self.session.hello(self.reply)?;
+        let result = async {
+            link.send(&self.reply[..length]).await?;
+            link.receive(self.reply).await.map(|(header, _)| header)
+        }
+        .await;
+        self.bytes_up += link.bytes_up;
+        self.bytes_down += link.bytes_down;
+        (link.bytes_up, link.bytes_down) = (0, 0);
+        self.session.expect(&result?, FrameType::Welcome)?;
+        self.link = Some(link);
+        Ok(())
+    }
+
+    /// Waits the fixed pause if the link is broken and an attempt is left; fails otherwise.
+    async fn recover(&mut self, error: ErrorOf<K>) -> Result<(), ErrorOf<K>> {
+        self.link = None;
+        match error {
+            ClientError::Transport(ref e) if e.is_broken_link() => {
+                if self.connector.retry().await {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Sends the kept request of `length` bytes and takes in the answer.
+    async fn exchange(&mut self, length: usize, y: &mut [i32]) -> Result<(), ErrorOf<K>> {
+        if self.link.is_none() {
+            self.connect().await?;
+        }
+        let link = self.link.as_mut().ok_or(TransportError::Closed)?;
+        let result = async {
+            link.send(&self.request[..length]).await?;
+            link.receive(self.reply).await
+        }
+        .await;
+        self.bytes_up += link.bytes_up;
+        self.bytes_down += link.bytes_down;
+        (link.bytes_up, link.bytes_down) = (0, 0);
+        let (header, payload) = result?;
+        Ok(self.session.response(&header, payload, y)?)
+    }
+
+    /// Bytes sent and received, broken links included.
+    #[must_use]
+    pub const fn bytes(&self) -> (u64, u64) {
+        (self.bytes_up, self.bytes_down)
+    }
+
+    /// Says goodbye, the same whatever the checks said, and ends the session.
+    ///
+    /// # Errors
+    /// None for a link that breaks here: the schedule is complete.
+    pub async fn close(mut self) -> Result<(Verdict, u64, u64), ErrorOf<K>> {
+        let length = self.session.bye(self.request)?;
+        if let Some(mut link) = self.link.take() {
+            let _ = link.send(&self.request[..length]).await;
+            self.bytes_up += link.bytes_up;
+        }
+        let (up, down) = self.bytes();
+        Ok((self.session.finish(), up, down))
+    }
+}
+
+impl<C: CorrelationStore, K: Connector> Multiply for MaskedClient<'_, C, K> {
+    type Error = ErrorOf<K>;
+
+    async fn multiply(&mut self, request: Request<'_>, y: &mut [i32]) -> Result<(), Self::Error> {
+        let length = self.session.request(&request, self.request)?;
+        loop {
+            match self.exchange(length, y).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.recover(error).await?,
+            }
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        !self.session.poison().reveal()
+    }
+}

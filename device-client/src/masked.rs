@@ -1,0 +1,311 @@
+//! A masked session, sans I/O: quantised activations in, frames out; frames in, products out.
+//!
+//! Nothing that leaves here depends on a decryption: the lengths and the order are the schedule's,
+//! the words are one-time-padded, and a failed check only sets a flag that turns later products
+//! into zeros.
+
+use crate::decoder::Request;
+use crate::store::{CorrelationStore, StoreError};
+use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
+use kernel::check::{LinearCheck, Poison};
+use kernel::mask::{centre_into, mask_assign, unmask_assign};
+use kernel::model::{GroupId, ModelConfig};
+use kernel::params::ParameterId;
+use kernel::prime::{Prime, PrimeId, T};
+use kernel::schedule::Schedule;
+use kernel::stream::one_time_mask;
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, Block, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
+    SessionId, WireError, encode_body, pack_residues, unpack_residues,
+};
+use zeroize::Zeroize;
+
+/// Largest prefill chunk.
+pub const MAX_CHUNK: usize = 64;
+
+/// Why a session ended early. Everything here is visible to the host, or happens before it starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The chunk is above [`MAX_CHUNK`] or its products do not fit a frame.
+    #[error("the prefill chunk does not fit a frame")]
+    Chunk,
+    /// The caller's memory is too small, or a request is not the schedule's next.
+    #[error("the session was used out of order")]
+    Order,
+    /// The host broke the protocol, visibly.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Words of memory for correlations and residues: the larger side of the largest chunk, twice.
+#[must_use]
+pub fn masked_words(config: &ModelConfig, chunk: usize) -> usize {
+    let largest = config.largest();
+    chunk * largest.rows + chunk * largest.rows.max(largest.columns)
+}
+
+/// Bytes of the largest frame of a session, header included.
+#[must_use]
+pub fn frame_bytes(config: &ModelConfig, chunk: usize) -> usize {
+    let largest = config.largest();
+    HEADER_BYTES + BLOCK_PREFIX_BYTES + 4 * chunk * largest.rows.max(largest.columns)
+}
+
+/// The largest chunk up to `wanted` whose products fit a frame.
+#[must_use]
+pub fn fitting_chunk(config: &ModelConfig, wanted: usize) -> usize {
+    let largest = config.largest();
+    let fit = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / (4 * largest.rows.max(largest.columns)).max(1);
+    wanted.min(fit).clamp(1, MAX_CHUNK)
+}
+
+/// What a finished session has to report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    /// Linear checks made, one for each row of each product.
+    pub checks: u32,
+    /// Checks that failed. If any did, no output of the session may be used.
+    pub failed: u32,
+}
+
+/// A session in masked mode.
+pub struct MaskedSession<'a, C: CorrelationStore> {
+    bundle: &'a DeviceBundle<'a>,
+    store: &'a mut C,
+    schedule: Schedule,
+    set: ParameterId,
+    id: SessionId,
+    /// z of the product under way, then residues on their way in or out.
+    words: &'a mut [u32],
+    pending: Option<Pending>,
+    answered: u32,
+    poison: Poison,
+    checks: u32,
+}
+
+struct Pending {
+    group: GroupId,
+    tokens: usize,
+    checks: heapless::Vec<LinearCheck, MAX_CHUNK>,
+}
+
+impl<C: CorrelationStore> core::fmt::Debug for MaskedSession<'_, C> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("MaskedSession").field("answered", &self.answered).finish_non_exhaustive()
+    }
+}
+
+impl<C: CorrelationStore> Drop for MaskedSession<'_, C> {
+    fn drop(&mut self) {
+        self.words.zeroize();
+    }
+}
+
+impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
+    /// Reserves the whole schedule's correlations and opens a session. `words` has
+    /// [`masked_words`] words.
+    ///
+    /// # Errors
+    /// [`SessionError`]; correlations are reserved only if it succeeds.
+    pub fn open(
+        bundle: &'a DeviceBundle<'a>,
+        store: &'a mut C,
+        schedule: Schedule,
+        set: ParameterId,
+        id: SessionId,
+        words: &'a mut [u32],
+    ) -> Result<Self, SessionError> {
+        let config = bundle.config();
+        let chunk = schedule.chunk() as usize;
+        if chunk != fitting_chunk(config, chunk) {
+            return Err(SessionError::Chunk);
+        }
+        if words.len() < masked_words(config, chunk) {
+            return Err(SessionError::Order);
+        }
+        store.reserve(&|group| schedule.demand(config, group))?;
+        Ok(Self {
+            bundle,
+            store,
+            schedule,
+            set,
+            id,
+            words,
+            pending: None,
+            answered: 0,
+            poison: Poison::default(),
+            checks: 0,
+        })
+    }
+
+    fn header(&self, frame: FrameType, sequence: u32, length: usize) -> Header {
+        Header { frame, set: self.set, session: self.id, sequence, length: length as u32 }
+    }
+
+    /// Writes the frame that opens the session, or resumes it, and returns its length.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] if `frame` is too short.
+    pub fn hello(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
+        let hello = Hello {
+            digest: self.bundle.digest(),
+            purpose: Purpose::Masked {
+                prompt_bucket: self.schedule.prompt_bucket(),
+                output_bucket: self.schedule.output_bucket(),
+                chunk: self.schedule.chunk(),
+            },
+            answered: self.answered,
+            max_payload: MAX_PAYLOAD as u32,
+        };
+        let (header, payload) = split_frame(frame)?;
+        let length = encode_body(&hello, payload)?;
+        header.copy_from_slice(&self.header(FrameType::Hello, 0, length).encode());
+        Ok(HEADER_BYTES + length)
+    }
+
+    /// Checks that a header is what the host owes: this session, this type, this number.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
+        let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
+        if header.session != self.id || header.set != self.set {
+            return Err(WireError::Session);
+        }
+        if header.frame != frame || header.sequence != sequence {
+            return Err(WireError::Order);
+        }
+        Ok(())
+    }
+
+    /// Masks a request into a frame and returns the frame's length. The frame is kept by the
+    /// caller until it is answered: after a broken link the same bytes are sent again.
+    ///
+    /// # Errors
+    /// [`SessionError::Order`] if another request is under way or sizes do not fit.
+    pub fn request(
+        &mut self,
+        request: &Request<'_>,
+        frame: &mut [u8],
+    ) -> Result<usize, SessionError> {
+        let shape = self.bundle.shape(request.group);
+        let (tokens, n, m) = (request.tokens, shape.columns, shape.rows);
+        if self.pending.is_some()
+            || request.x.len() != tokens * n
+            || tokens * (n.max(m) + m) > self.words.len()
+        {
+            return Err(SessionError::Order);
+        }
+        let length = BLOCK_PREFIX_BYTES + 4 * tokens * n;
+        let header = self.header(FrameType::Product, self.answered + 1, length);
+        let (head, payload) = split_frame(frame)?;
+        let payload = payload.get_mut(..length).ok_or(WireError::Length)?;
+        let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
+        head.copy_from_slice(&header.encode());
+        let block = Block { index: request.group.0, count: tokens as u32 };
+        prefix.copy_from_slice(&block.encode());
+
+        let mut checks = heapless::Vec::new();
+        let (z, c) = self.words.split_at_mut(tokens * m);
+        let c = &mut c[..tokens * n];
+        let rows = request.x.chunks_exact(n).zip(z.chunks_exact_mut(m));
+        for ((x, z), c) in rows.zip(c.chunks_exact_mut(n)) {
+            let mask = self.store.take(request.group, z)?;
+            one_time_mask(mask.seed, mask.token, 0, c);
+            mask_assign(x, c);
+            let mut check = LinearCheck::default();
+            for repetition in 0..CHECK_REPETITIONS {
+                let v = self.bundle.check_vector(request.group, repetition);
+                check.subtract_inputs(repetition, v, x.iter().map(|&x| T::from_i32(x)));
+            }
+            checks.push(check).map_err(|_| SessionError::Order)?;
+        }
+        pack_residues(PrimeId::T, c, packed)?;
+        self.pending = Some(Pending { group: request.group, tokens, checks });
+        Ok(HEADER_BYTES + length)
+    }
+
+    /// Unmasks and checks the host's answer into `y`, `tokens x m`.
+    ///
+    /// *Security*: straight-line after the visible checks. If this or an earlier product is
+    /// wrong, `y` is zero, and nothing else changes.
+    ///
+    /// # Errors
+    /// Only for what the host can see by itself: length, order, a residue not below t.
+    pub fn response(
+        &mut self,
+        header: &Header,
+        payload: &[u8],
+        y: &mut [i32],
+    ) -> Result<(), SessionError> {
+        self.expect(header, FrameType::ProductReply)?;
+        let pending = self.pending.as_ref().ok_or(SessionError::Order)?;
+        let (group, tokens) = (pending.group, pending.tokens);
+        let m = self.bundle.shape(group).rows;
+        let (block, packed) = Block::split(payload)?;
+        if block != (Block { index: group.0, count: tokens as u32 }) {
+            return Err(WireError::Order.into());
+        }
+        if y.len() != tokens * m {
+            return Err(SessionError::Order);
+        }
+        let (z, d) = self.words.split_at_mut(tokens * m);
+        let d = &mut d[..tokens * m];
+        unpack_residues(PrimeId::T, packed, d)?;
+        // From here on nothing fails and nothing branches on what the host sent.
+        unmask_assign(d, z);
+        let checks = self.pending.take().map(|pending| pending.checks).unwrap_or_default();
+        for (mut check, y) in checks.into_iter().zip(z.chunks_exact(m)) {
+            check.add_outputs(self.bundle.check_seed(), group.0, 0, y);
+            check.finish(&mut self.poison);
+        }
+        centre_into(z, y);
+        self.poison.select(y);
+        z.zeroize();
+        self.checks += tokens as u32;
+        self.answered += 1;
+        Ok(())
+    }
+
+    /// Products answered so far.
+    #[must_use]
+    pub const fn answered(&self) -> u32 {
+        self.answered
+    }
+
+    /// The schedule.
+    #[must_use]
+    pub const fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The flag of failed checks: what is shown to the user may depend on it, what is sent never.
+    #[must_use]
+    pub const fn poison(&self) -> &Poison {
+        &self.poison
+    }
+
+    /// Writes the frame that ends the session, whatever happened in it.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] if `frame` is too short.
+    pub fn bye(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
+        let (head, _) = split_frame(frame)?;
+        head.copy_from_slice(&self.header(FrameType::Bye, self.answered + 1, 0).encode());
+        Ok(HEADER_BYTES)
+    }
+
+    /// Ends the session; its working memory is erased.
+    #[must_use]
+    pub fn finish(self) -> Verdict {
+        Verdict { checks: self.checks, failed: self.poison.reveal_failures() }
+    }
+}
+
+fn split_frame(frame: &mut [u8]) -> Result<(&mut [u8; HEADER_BYTES], &mut [u8]), WireError> {
+    frame.split_first_chunk_mut().ok_or(WireError::Length)
+}

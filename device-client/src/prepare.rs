@@ -1,0 +1,191 @@
+//! The offline phase over a link: one session, one unit after another.
+
+use crate::store::CorrelationStore;
+use crate::transport::{Transport, TransportError};
+use crate::unit::{Unit, UnitError, UnitWorkspace};
+use embedded_io_async::{Read, Write};
+use kernel::bundle::DeviceBundle;
+use kernel::model::GroupId;
+use kernel::params::ParameterSet;
+use kernel::ring::RingOps;
+use kernel::stream::{Entropy, Seed};
+use kernel::wire::{
+    FrameType, HEADER_BYTES, Header, Hello, Purpose, SessionId, WireError, encode_body,
+};
+
+/// Why a preparation ended early. Finished units stay; the unit under way is burned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError<E> {
+    /// No randomness could be had.
+    #[error("no secure randomness is available")]
+    Entropy,
+    /// The link or the host.
+    #[error(transparent)]
+    Transport(#[from] TransportError<E>),
+    /// The unit.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+}
+
+impl<E> From<WireError> for PrepareError<E> {
+    fn from(error: WireError) -> Self {
+        Self::Transport(error.into())
+    }
+}
+
+/// Memory of a preparation.
+#[derive(Debug)]
+pub struct PrepareMemory<'b> {
+    /// The unit's workspace.
+    pub unit: UnitWorkspace<'b>,
+    /// One frame, in or out; its length bounds the frames.
+    pub frame: &'b mut [u8],
+}
+
+/// What has happened, for a progress bar.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PrepareEvent {
+    /// Bytes went up or came down.
+    Bytes {
+        /// Bytes sent since the last event.
+        up: u64,
+        /// Bytes received since the last event.
+        down: u64,
+    },
+    /// A unit has ended: kept, or refused as a whole because a check failed.
+    Unit {
+        /// Its group.
+        group: GroupId,
+        /// Whether it was kept.
+        kept: bool,
+    },
+}
+
+/// Runs one preparation session for `units`, each under a fresh key, into `store`.
+///
+/// The session always runs to the end of its units, whatever their checks say; a refused unit is
+/// reported, and asking again is the caller's affair, in a later session.
+///
+/// # Errors
+/// [`PrepareError`]; units finished before stay in the store.
+pub async fn prepare<S, R, Io, C, N>(
+    io: Io,
+    bundle: &DeviceBundle<'_>,
+    store: &mut C,
+    units: &[GroupId],
+    entropy: &mut N,
+    memory: PrepareMemory<'_>,
+    mut observe: impl FnMut(PrepareEvent),
+) -> Result<(), PrepareError<Io::Error>>
+where
+    S: ParameterSet,
+    R: RingOps,
+    Io: Read + Write,
+    C: CorrelationStore,
+    N: Entropy,
+{
+    let mut id = SessionId([0; 16]);
+    entropy.fill(&mut id.0).map_err(|_| PrepareError::Entropy)?;
+    let mut link = Link { transport: Transport::new(io), id, set: S::ID, sent: 0, received: 0 };
+    let PrepareMemory { unit: workspace, frame } = memory;
+    let hello = Hello {
+        digest: bundle.digest(),
+        purpose: Purpose::Prepare { units: units.len() as u32 },
+        answered: 0,
+        max_payload: (frame.len() - HEADER_BYTES.min(frame.len())) as u32,
+    };
+    let length = encode_body(&hello, payload(frame)?)?;
+    link.send(FrameType::Hello, frame, length).await?;
+    link.receive(FrameType::Welcome, frame).await?;
+    for &group in units {
+        let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
+        let mut unit = Unit::<S, R>::open(
+            bundle,
+            group,
+            seed,
+            UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise },
+        )?;
+        unit.begin(store)?;
+        let length = encode_body(&unit.announcement(), payload(frame)?)?;
+        link.send(FrameType::UnitOpen, frame, length).await?;
+        while let Some(length) = unit.bodies(payload(frame)?)? {
+            link.send(FrameType::UnitBodies, frame, length).await?;
+            observe(link.transport.event());
+        }
+        loop {
+            let rows = link.receive(FrameType::UnitRows, frame).await?;
+            let complete = unit.rows(rows, store)?;
+            observe(link.transport.event());
+            if complete {
+                break;
+            }
+        }
+        let kept = unit.finish(store)?;
+        observe(PrepareEvent::Unit { group, kept });
+    }
+    link.send(FrameType::Bye, frame, 0).await?;
+    observe(link.transport.event());
+    Ok(())
+}
+
+/// The payload part of a frame buffer.
+fn payload(frame: &mut [u8]) -> Result<&mut [u8], WireError> {
+    frame.get_mut(HEADER_BYTES..).ok_or(WireError::Length)
+}
+
+impl<Io> Transport<Io> {
+    /// The bytes since the last event.
+    fn event(&mut self) -> PrepareEvent {
+        let (up, down) = (self.bytes_up, self.bytes_down);
+        (self.bytes_up, self.bytes_down) = (0, 0);
+        PrepareEvent::Bytes { up, down }
+    }
+}
+
+/// A transport with its session and the numbers of the next frames.
+struct Link<Io> {
+    transport: Transport<Io>,
+    id: SessionId,
+    set: kernel::params::ParameterId,
+    sent: u32,
+    received: u32,
+}
+
+impl<Io: Read + Write> Link<Io> {
+    /// Sends `frame`, whose payload of `length` bytes is in place.
+    async fn send(
+        &mut self,
+        kind: FrameType,
+        frame: &mut [u8],
+        length: usize,
+    ) -> Result<(), TransportError<Io::Error>> {
+        let header = Header {
+            frame: kind,
+            set: self.set,
+            session: self.id,
+            sequence: self.sent,
+            length: length as u32,
+        };
+        frame[..HEADER_BYTES].copy_from_slice(&header.encode());
+        self.transport.send(&frame[..HEADER_BYTES + length]).await?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    async fn receive<'p>(
+        &mut self,
+        kind: FrameType,
+        frame: &'p mut [u8],
+    ) -> Result<&'p [u8], TransportError<Io::Error>> {
+        let (header, payload) = self.transport.receive(payload(frame)?).await?;
+        if header.session != self.id || header.set != self.set {
+            return Err(WireError::Session.into());
+        }
+        if header.frame != kind || header.sequence != self.received {
+            return Err(WireError::Order.into());
+        }
+        self.received += 1;
+        Ok(payload)
+    }
+}

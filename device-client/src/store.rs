@@ -1,0 +1,88 @@
+//! Correlations: (r, z = W r), made before there is a prompt and used once.
+//!
+//! A store takes in whole checked units and gives out single tokens. The masks r are kept as the
+//! seed of their unit. What a session will need is reserved at its start, in one durable step:
+//! reserved correlations are burned whatever happens then, unreserved ones survive.
+
+#[cfg(feature = "alloc")]
+mod memory;
+
+#[cfg(feature = "alloc")]
+pub use memory::MemoryStore;
+
+use kernel::model::GroupId;
+use kernel::stream::Seed;
+
+/// Where the one-time mask of a token comes from: its unit's seed and its place in the unit.
+#[derive(Debug)]
+pub struct MaskAddress<'a> {
+    /// The mask seed of the unit.
+    pub seed: &'a Seed,
+    /// The token's index within the unit.
+    pub token: usize,
+}
+
+/// Why a store cannot serve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Fewer tokens are prepared than a session needs.
+    #[error(
+        "too few correlations are prepared: group {group} has {available} tokens, {needed} are needed"
+    )]
+    TooFew {
+        /// The first group that lacks.
+        group: u32,
+        /// Tokens that it has.
+        available: u32,
+        /// Tokens that the schedule needs.
+        needed: u32,
+    },
+    /// More was taken than was reserved, or a unit's rows were out of place: a bug of the caller.
+    #[error("the correlation store was used out of order")]
+    Order,
+    /// The storage behind the store failed.
+    #[error("the correlation store could not be read or written")]
+    Storage,
+    /// There is no room for another unit.
+    #[error("the correlation store is full")]
+    Full,
+}
+
+/// A store of correlations for one device and one model.
+pub trait CorrelationStore {
+    /// Unreserved tokens of `group`.
+    fn available(&self, group: GroupId) -> u32;
+
+    /// Reserves `demand(group)` tokens of every group, all or nothing, in one durable step.
+    ///
+    /// Whatever an earlier reservation left over is burned.
+    ///
+    /// # Errors
+    /// [`StoreError::TooFew`], with nothing reserved or burned, or a storage failure.
+    fn reserve(&mut self, demand: &dyn Fn(GroupId) -> u32) -> Result<(), StoreError>;
+
+    /// Takes the next reserved token of `group`: writes z, one word a row, and says where r is.
+    ///
+    /// # Errors
+    /// [`StoreError::Order`] when none is left, or a storage failure.
+    fn take(&mut self, group: GroupId, z: &mut [u32]) -> Result<MaskAddress<'_>, StoreError>;
+
+    /// Begins a unit of `tokens` tokens.
+    ///
+    /// # Errors
+    /// As the storage fails; nothing else may be done with the store until the unit ends.
+    fn begin_unit(&mut self, group: GroupId, tokens: usize, masks: Seed) -> Result<(), StoreError>;
+
+    /// The next row of the unit: z of all its tokens.
+    ///
+    /// # Errors
+    /// [`StoreError::Order`] without a unit or beyond its last row.
+    fn put_row(&mut self, z: &[u32]) -> Result<(), StoreError>;
+
+    /// Ends the unit: keeps it durably if `accept`, erases it otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::Order`] if rows are missing.
+    fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError>;
+}

@@ -1,0 +1,233 @@
+use super::{CorrelationStore, MaskAddress, StoreError};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use kernel::model::{GroupId, ModelConfig};
+use kernel::stream::Seed;
+use zeroize::Zeroize;
+
+/// A store in memory, gone with the process. What it erases, it overwrites.
+#[derive(Debug)]
+pub struct MemoryStore {
+    groups: Vec<Group>,
+    /// The unit that is being received.
+    open: Option<(usize, Unit, usize)>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    rows: usize,
+    units: VecDeque<Unit>,
+    /// Tokens at the front of `units` that are reserved.
+    reserved: u32,
+}
+
+/// z of all tokens of a unit, token-major.
+struct Unit {
+    masks: Seed,
+    tokens: usize,
+    /// Tokens already taken or burned.
+    used: usize,
+    z: Vec<u32>,
+}
+
+impl core::fmt::Debug for Unit {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Unit").field("tokens", &self.tokens).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.z.zeroize();
+    }
+}
+
+impl MemoryStore {
+    /// An empty store for a model.
+    #[must_use]
+    pub fn new(config: &ModelConfig) -> Self {
+        let rows = |group| config.shape(group).map_or(0, |shape| shape.rows);
+        let groups = config.groups().map(|g| Group { rows: rows(g), ..Group::default() }).collect();
+        Self { groups, open: None }
+    }
+
+    /// Bytes of z that are held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.groups.iter().flat_map(|g| &g.units).map(|unit| 4 * unit.z.len()).sum()
+    }
+}
+
+impl Group {
+    fn held(&self) -> u32 {
+        self.units.iter().map(|unit| (unit.tokens - unit.used) as u32).sum()
+    }
+
+    /// The first unit with an unused token, after erasing those without.
+    fn front(&mut self) -> Option<&mut Unit> {
+        while self.units.front().is_some_and(|unit| unit.used == unit.tokens) {
+            self.units.pop_front();
+        }
+        self.units.front_mut()
+    }
+
+    fn burn(&mut self, tokens: u32) {
+        let rows = self.rows;
+        for _ in 0..tokens {
+            if let Some(unit) = self.front() {
+                unit.z[unit.used * rows..][..rows].zeroize();
+                unit.used += 1;
+            }
+        }
+    }
+}
+
+impl CorrelationStore for MemoryStore {
+    fn available(&self, group: GroupId) -> u32 {
+        self.groups.get(group.0 as usize).map_or(0, |group| group.held() - group.reserved)
+    }
+
+    fn reserve(&mut self, demand: &dyn Fn(GroupId) -> u32) -> Result<(), StoreError> {
+        for (index, _) in self.groups.iter().enumerate() {
+            let group = GroupId(index as u32);
+            let (available, needed) = (self.available(group), demand(group));
+            if available < needed {
+                return Err(StoreError::TooFew { group: group.0, available, needed });
+            }
+        }
+        for (index, group) in self.groups.iter_mut().enumerate() {
+            group.burn(group.reserved);
+            group.reserved = demand(GroupId(index as u32));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, group: GroupId, z: &mut [u32]) -> Result<MaskAddress<'_>, StoreError> {
+        let group = self.groups.get_mut(group.0 as usize).ok_or(StoreError::Order)?;
+        if group.reserved == 0 || z.len() != group.rows {
+            return Err(StoreError::Order);
+        }
+        group.reserved -= 1;
+        let rows = group.rows;
+        let unit = group.front().ok_or(StoreError::Order)?;
+        let token = unit.used;
+        let held = &mut unit.z[token * rows..][..rows];
+        z.copy_from_slice(held);
+        held.zeroize();
+        unit.used += 1;
+        Ok(MaskAddress { seed: &unit.masks, token })
+    }
+
+    fn begin_unit(&mut self, group: GroupId, tokens: usize, masks: Seed) -> Result<(), StoreError> {
+        let index = group.0 as usize;
+        let rows = self.groups.get(index).ok_or(StoreError::Order)?.rows;
+        let mut z = Vec::new();
+        let words = rows.checked_mul(tokens).ok_or(StoreError::Full)?;
+        z.try_reserve_exact(words).map_err(|_| StoreError::Full)?;
+        z.resize(words, 0);
+        self.open = Some((index, Unit { masks, tokens, used: 0, z }, 0));
+        Ok(())
+    }
+
+    fn put_row(&mut self, z: &[u32]) -> Result<(), StoreError> {
+        let (index, unit, row) = self.open.as_mut().ok_or(StoreError::Order)?;
+        let rows = self.groups[*index].rows;
+        if *row == rows || z.len() != unit.tokens {
+            return Err(StoreError::Order);
+        }
+        for (held, &z) in unit.z.iter_mut().skip(*row).step_by(rows).zip(z) {
+            *held = z;
+        }
+        *row += 1;
+        Ok(())
+    }
+
+    fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError> {
+        let (index, unit, row) = self.open.take().ok_or(StoreError::Order)?;
+        if row != self.groups[index].rows {
+            return Err(StoreError::Order);
+        }
+        if accept {
+            self.groups[index].units.push_back(unit);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn store() -> MemoryStore {
+        let config = ModelConfig {
+            vocab: 3,
+            hidden: 4,
+            layers: 1,
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 2,
+            intermediate: 2,
+            context: 8,
+            rms_eps: 1e-5,
+        };
+        MemoryStore::new(&config)
+    }
+
+    fn put(store: &mut MemoryStore, group: u32, rows: u32, tokens: u32, base: u32) {
+        let seed = Seed::from_bytes([base as u8; 32]);
+        store.begin_unit(GroupId(group), tokens as usize, seed).unwrap();
+        for row in 0..rows {
+            let z: Vec<u32> = (0..tokens).map(|k| base + 10 * k + row).collect();
+            store.put_row(&z).unwrap();
+        }
+        assert_eq!(store.put_row(&vec![0; tokens as usize]), Err(StoreError::Order));
+        store.finish_unit(true).unwrap();
+    }
+
+    #[test]
+    fn tokens_come_out_once_and_in_order_across_units() {
+        let mut store = store();
+        let head = GroupId(4);
+        put(&mut store, 4, 3, 2, 100);
+        put(&mut store, 4, 3, 2, 200);
+        let only_head = |n: u32| move |g: GroupId| if g == head { n } else { 0 };
+        assert_eq!(store.available(head), 4);
+        assert_eq!(
+            store.reserve(&only_head(5)),
+            Err(StoreError::TooFew { group: 4, available: 4, needed: 5 })
+        );
+        store.reserve(&only_head(3)).unwrap();
+        assert_eq!(store.available(head), 1);
+        let mut z = [0; 3];
+        for (base, token) in [(100, 0), (110, 1), (200, 0)] {
+            assert_eq!(store.take(head, &mut z).unwrap().token, token);
+            assert_eq!(z, [base, base + 1, base + 2]);
+        }
+        assert_eq!(store.take(head, &mut z).unwrap_err(), StoreError::Order);
+        // What a reservation leaves over is burned by the next.
+        store.reserve(&only_head(1)).unwrap();
+        assert_eq!(store.take(head, &mut z).unwrap().seed.expose(), &[200; 32]);
+        assert_eq!(z, [210, 211, 212]);
+        assert_eq!(store.available(head), 0);
+    }
+
+    #[test]
+    fn an_unused_reservation_is_burned_and_a_refused_unit_leaves_nothing() {
+        let mut store = store();
+        let head = GroupId(4);
+        put(&mut store, 4, 3, 2, 100);
+        store.reserve(&|g| u32::from(g == head)).unwrap();
+        store.reserve(&|g| u32::from(g == head)).unwrap();
+        let mut z = [0; 3];
+        assert_eq!(store.take(head, &mut z).unwrap().token, 1);
+        store.begin_unit(head, 1, Seed::from_bytes([0; 32])).unwrap();
+        assert_eq!(store.finish_unit(true), Err(StoreError::Order));
+        store.begin_unit(head, 1, Seed::from_bytes([0; 32])).unwrap();
+        for _ in 0..3 {
+            store.put_row(&[1]).unwrap();
+        }
+        store.finish_unit(false).unwrap();
+        assert_eq!(store.available(head), 0);
+    }
+}

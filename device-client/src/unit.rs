@@ -1,0 +1,284 @@
+//! One offline unit, sans I/O: encrypted masks out, encrypted images in, one verdict at the end.
+
+use crate::store::{CorrelationStore, StoreError};
+use core::marker::PhantomData;
+use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
+use kernel::check::{Poison, UnitCheck};
+use kernel::glwe::{EncryptScratch, LengthError, SecretKey, decrypt_into, encrypt_seeded_into};
+use kernel::model::{GroupId, GroupShape};
+use kernel::params::{MASKED_LIMBS, ParameterSet};
+use kernel::ring::RingOps;
+use kernel::stream::{Label, PublicSeed, Seed, check_vector, one_time_mask_coordinates};
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, UnitOpen, WireError, pack_residues, packed_len,
+    unpack_residues,
+};
+use zeroize::Zeroize;
+
+/// Coordinates whose masks share ChaCha blocks; bodies leave in blocks of this many.
+const COORDINATES: usize = 4;
+
+/// Memory that a unit works in. Its contents are secret; it is erased when the unit ends.
+#[derive(Debug)]
+pub struct UnitWorkspace<'b> {
+    /// [`unit_words`] words.
+    pub words: &'b mut [u32],
+    /// N bytes.
+    pub noise: &'b mut [i8],
+}
+
+/// Words that a unit of set `S` needs: the key, the check sums, masks, one ciphertext.
+#[must_use]
+pub const fn unit_words<S: ParameterSet>() -> usize {
+    SecretKey::<S>::WORDS
+        + UnitCheck::words(S::N)
+        + COORDINATES * S::N
+        + MASKED_LIMBS.len() * S::LIMB_WORDS
+        + S::N
+}
+
+/// Packed bytes of one body: N residues of each limb.
+#[must_use]
+pub const fn body_bytes(n: usize) -> usize {
+    packed_len(MASKED_LIMBS[0], n) + packed_len(MASKED_LIMBS[1], n)
+}
+
+/// Packed bytes of one result row: K masks and a body of N residues, each limb.
+#[must_use]
+pub const fn row_bytes(n: usize, k: usize) -> usize {
+    packed_len(MASKED_LIMBS[0], (k + 1) * n) + packed_len(MASKED_LIMBS[1], (k + 1) * n)
+}
+
+/// Why a unit ended early.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnitError {
+    /// The workspace has the wrong size, or the group is not of the model.
+    #[error("the workspace does not fit the parameter set, or the group is unknown")]
+    Workspace,
+    /// The host broke the protocol, visibly.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<LengthError> for UnitError {
+    fn from(_: LengthError) -> Self {
+        Self::Workspace
+    }
+}
+
+/// A unit in progress.
+pub struct Unit<'b, S: ParameterSet, R: RingOps> {
+    bundle: &'b DeviceBundle<'b>,
+    group: GroupId,
+    shape: GroupShape,
+    seed: Seed,
+    masks: Seed,
+    public: PublicSeed,
+    key: SecretKey<'b, S>,
+    check: UnitCheck<'b>,
+    scratch: Scratch<'b>,
+    next_coordinate: usize,
+    next_row: usize,
+    ring: PhantomData<R>,
+}
+
+impl<S: ParameterSet, R: RingOps> core::fmt::Debug for Unit<'_, S, R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Unit").field("group", &self.group).finish_non_exhaustive()
+    }
+}
+
+struct Scratch<'b> {
+    /// The masks of up to four coordinates; then the decrypted row.
+    messages: &'b mut [u32],
+    /// One ciphertext; one body and a mask polynomial fit as well.
+    ciphertext: &'b mut [u32],
+    polynomial: &'b mut [u32],
+    noise: &'b mut [i8],
+}
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        self.messages.zeroize();
+        self.ciphertext.zeroize();
+        self.polynomial.zeroize();
+        self.noise.zeroize();
+    }
+}
+
+impl<'b, S: ParameterSet, R: RingOps> Unit<'b, S, R> {
+    /// Begins a unit for `group` under a fresh seed.
+    ///
+    /// # Errors
+    /// [`UnitError::Workspace`].
+    pub fn open(
+        bundle: &'b DeviceBundle<'b>,
+        group: GroupId,
+        seed: Seed,
+        workspace: UnitWorkspace<'b>,
+    ) -> Result<Self, UnitError> {
+        let shape = bundle.config().shape(group).ok_or(UnitError::Workspace)?;
+        if workspace.words.len() != unit_words::<S>() || workspace.noise.len() != S::N {
+            return Err(UnitError::Workspace);
+        }
+        let (key, rest) = workspace.words.split_at_mut(SecretKey::<S>::WORDS);
+        let (sums, rest) = rest.split_at_mut(UnitCheck::words(S::N));
+        let (messages, rest) = rest.split_at_mut(COORDINATES * S::N);
+        let (ciphertext, polynomial) = rest.split_at_mut(MASKED_LIMBS.len() * S::LIMB_WORDS);
+        Ok(Self {
+            bundle,
+            group,
+            shape,
+            masks: seed.derive(Label::OneTimeMask),
+            public: seed.derive_public(),
+            key: SecretKey::generate::<R>(&seed, key)?,
+            check: UnitCheck::new(S::N, sums).ok_or(UnitError::Workspace)?,
+            scratch: Scratch { messages, ciphertext, polynomial, noise: workspace.noise },
+            seed,
+            next_coordinate: 0,
+            next_row: 0,
+            ring: PhantomData,
+        })
+    }
+
+    /// The body of the frame that announces the unit.
+    #[must_use]
+    pub const fn announcement(&self) -> UnitOpen {
+        UnitOpen { group: self.group.0, seed: self.public.0 }
+    }
+
+    /// Tells the store what is coming.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn begin(&self, store: &mut impl CorrelationStore) -> Result<(), UnitError> {
+        Ok(store.begin_unit(self.group, S::N, Seed::from_bytes(*self.masks.expose()))?)
+    }
+
+    /// Writes the next bodies into a payload of at most `payload.len()` bytes and returns the
+    /// length used, or `None` when all have been written.
+    ///
+    /// # Errors
+    /// [`UnitError::Wire`] if not even four bodies fit.
+    pub fn bodies(&mut self, payload: &mut [u8]) -> Result<Option<usize>, UnitError> {
+        if self.next_coordinate == self.shape.columns {
+            return Ok(None);
+        }
+        let limit = payload.len().min(MAX_PAYLOAD);
+        let fit = limit.saturating_sub(BLOCK_PREFIX_BYTES) / body_bytes(S::N);
+        let left = self.shape.columns - self.next_coordinate;
+        // Whole ChaCha tiles, except at the end.
+        let count = left.min(fit / COORDINATES * COORDINATES);
+        if count == 0 {
+            return Err(WireError::Length.into());
+        }
+        let block = Block { index: self.next_coordinate as u32, count: count as u32 };
+        let length = BLOCK_PREFIX_BYTES + count * body_bytes(S::N);
+        let (prefix, mut rest) = payload[..length].split_at_mut(BLOCK_PREFIX_BYTES);
+        prefix.copy_from_slice(&block.encode());
+        for i in 0..count {
+            let (body, tail) = rest.split_at_mut(body_bytes(S::N));
+            self.body(body, (count - i).min(COORDINATES))?;
+            rest = tail;
+        }
+        Ok(Some(length))
+    }
+
+    /// Encrypts and packs the next coordinate, of which `tile` are still to come in this call.
+    fn body(&mut self, out: &mut [u8], tile: usize) -> Result<(), UnitError> {
+        let coordinate = self.next_coordinate;
+        let within = coordinate % COORDINATES;
+        if within == 0 {
+            let messages = &mut self.scratch.messages[..tile * S::N];
+            let index = (coordinate / COORDINATES) as u32;
+            one_time_mask_coordinates(&self.masks, index, S::N, messages);
+        }
+        let message = &self.scratch.messages[within * S::N..][..S::N];
+        let v = core::array::from_fn::<u32, CHECK_REPETITIONS, _>(|repetition| {
+            self.bundle.check_vector(self.group, repetition)[coordinate]
+        });
+        self.check.subtract_coordinate(v, message);
+        let body = &mut self.scratch.ciphertext[..MASKED_LIMBS.len() * S::N];
+        encrypt_seeded_into::<S, R>(
+            &self.key,
+            &self.seed,
+            &self.public,
+            coordinate,
+            message,
+            body,
+            &mut EncryptScratch { mask: self.scratch.polynomial, noise: self.scratch.noise },
+        )?;
+        let mut rest = out;
+        for (p, limb) in MASKED_LIMBS.into_iter().zip(body.chunks_exact(S::N)) {
+            let (packed, tail) = rest.split_at_mut(packed_len(p, S::N));
+            pack_residues(p, limb, packed)?;
+            rest = tail;
+        }
+        self.next_coordinate += 1;
+        Ok(())
+    }
+
+    /// Decrypts a payload of result rows into the store; `true` when the unit is complete.
+    ///
+    /// # Errors
+    /// [`UnitError::Wire`] for what the host can see by itself, or as the store fails.
+    pub fn rows(
+        &mut self,
+        payload: &[u8],
+        store: &mut impl CorrelationStore,
+    ) -> Result<bool, UnitError> {
+        let (block, rows) = Block::split(payload)?;
+        let size = row_bytes(S::N, S::K);
+        let left = self.shape.rows - self.next_row;
+        let count = block.count as usize;
+        if block.index as usize != self.next_row || count == 0 || count > left {
+            return Err(WireError::Order.into());
+        }
+        if rows.len() != count * size {
+            return Err(WireError::Length.into());
+        }
+        for row in rows.chunks_exact(size) {
+            self.row(row)?;
+            store.put_row(&self.scratch.messages[..S::N])?;
+            self.next_row += 1;
+        }
+        Ok(self.next_row == self.shape.rows)
+    }
+
+    fn row(&mut self, packed: &[u8]) -> Result<(), UnitError> {
+        let mut rest = packed;
+        let limbs = self.scratch.ciphertext.chunks_exact_mut(S::LIMB_WORDS);
+        for (p, limb) in MASKED_LIMBS.into_iter().zip(limbs) {
+            let (bytes, tail) = rest.split_at(packed_len(p, S::LIMB_WORDS));
+            unpack_residues(p, bytes, limb)?;
+            rest = tail;
+        }
+        let z = &mut self.scratch.messages[..S::N];
+        decrypt_into::<S, R>(&self.key, self.scratch.ciphertext, z, self.scratch.polynomial)?;
+        let mut u = [0; CHECK_REPETITIONS];
+        for (repetition, u) in (0..).zip(&mut u) {
+            let word = core::slice::from_mut(u);
+            check_vector(self.bundle.check_seed(), repetition, self.group.0, self.next_row, word);
+        }
+        self.check.add_row(u, z);
+        u.zeroize();
+        Ok(())
+    }
+
+    /// Ends the unit: the store keeps it if every token's check holds, erases it otherwise.
+    /// Returns whether it was kept. The key and all working memory are erased.
+    ///
+    /// # Errors
+    /// As the store fails, or rows are missing.
+    pub fn finish(self, store: &mut impl CorrelationStore) -> Result<bool, UnitError> {
+        let mut poison = Poison::default();
+        self.check.finish(&mut poison);
+        let accept = !poison.reveal();
+        store.finish_unit(accept)?;
+        Ok(accept)
+    }
+}
