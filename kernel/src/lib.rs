@@ -35,6 +35,8 @@ extern crate std;
 
 #[cfg(feature = "alloc")]
 pub mod accel;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod model;
 pub mod prime;
 pub mod stream;

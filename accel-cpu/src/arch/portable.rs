@@ -1,0 +1,69 @@
+use super::{Kernels, recombine};
+use crate::planes::{PLANE, Planes, TILE, Tiles};
+use kernel::prime::PrimeId;
+use kernel::with_prime;
+
+/// Loops in plain Rust, for the compiler to vectorise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portable;
+
+impl Kernels for Portable {
+    fn dot(&self, p: PrimeId, rows: &[&[i8]], column: &[Planes], out: &mut [u32]) {
+        for (row, y) in rows.iter().zip(out) {
+            let mut sums = [0; 4];
+            for (weights, planes) in row.as_chunks::<PLANE>().0.iter().zip(column) {
+                for (sum, plane) in sums.iter_mut().zip(&planes.0) {
+                    *sum += dot_plane(weights, plane);
+                }
+            }
+            *y = with_prime!(p, P => recombine::<P>(sums));
+        }
+    }
+
+    fn tile(
+        &self,
+        p: PrimeId,
+        rows: &[&[i8]],
+        columns: &Tiles,
+        tile: usize,
+        out: &mut [[u32; TILE]],
+    ) {
+        for (row, out) in rows.iter().zip(out) {
+            let mut sums = [[0; TILE]; 4];
+            let mut quads = row.as_chunks::<4>().0.iter();
+            for block in columns.blocks(tile) {
+                for (step, quad) in block.iter().zip(quads.by_ref()) {
+                    let weights = quad.map(i32::from);
+                    for (sums, plane) in sums.iter_mut().zip(&step.0) {
+                        for (sum, &bytes) in sums.iter_mut().zip(plane) {
+                            *sum += dot_quad(weights, bytes);
+                        }
+                    }
+                }
+            }
+            for (c, y) in out.iter_mut().enumerate() {
+                let sums = sums.map(|plane| plane[c]);
+                *y = with_prime!(p, P => recombine::<P>(sums));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn dot_plane(weights: &[i8; PLANE], plane: &[u8; PLANE]) -> i32 {
+    // Through i16, which compilers turn into multiply-add instructions of pairs.
+    weights
+        .iter()
+        .zip(plane)
+        .map(|(&w, &x)| i32::from(i16::from(w)) * i32::from(i16::from(x)))
+        .sum()
+}
+
+#[inline(always)]
+fn dot_quad(weights: [i32; 4], bytes: u32) -> i32 {
+    let [a, b, c, d] = weights;
+    a * (bytes & 0xff) as i32
+        + b * (bytes >> 8 & 0xff) as i32
+        + c * (bytes >> 16 & 0xff) as i32
+        + d * (bytes >> 24) as i32
+}

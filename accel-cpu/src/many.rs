@@ -1,0 +1,59 @@
+//! Many columns: tiles of 16 against panels of rows, at the speed of the multipliers.
+
+use crate::arch::{Kernels, PANEL};
+use crate::matrix::Rows;
+use crate::planes::{self, MAX_TILED_COLUMNS, TILE, Tiles, Words};
+use crate::team::Team;
+use kernel::accel::AccelError;
+use kernel::prime::PrimeId;
+
+/// Bytes of packed columns, about: they stay in the last cache that the threads share.
+const PACKED: usize = 4 << 20;
+/// Most rows of one task: they stay in a thread's own cache while the tiles go by.
+const TASK_ROWS: usize = 8 * PANEL;
+
+/// The rows from `first` on times the `n x columns` matrix of `words`, into the row-major `out`.
+///
+/// # Errors
+/// [`AccelError::OutOfMemory`].
+pub(crate) fn product(
+    kernels: &dyn Kernels,
+    team: &Team,
+    (rows, first): (Rows<'_>, usize),
+    n: usize,
+    p: PrimeId,
+    words: Words<'_>,
+    columns: usize,
+    out: &mut [u32],
+) -> Result<(), AccelError> {
+    let width = (PACKED / (4 * n)).next_multiple_of(TILE).clamp(4 * TILE, MAX_TILED_COLUMNS);
+    let panels = (out.len() / columns).div_ceil(PANEL);
+    let height = (panels.div_ceil(4 * team.threads()) * PANEL).min(TASK_ROWS);
+    let mut tiles = Tiles::new(n, columns.min(width))?;
+
+    for start in (0..columns).step_by(width) {
+        let window = start..columns.min(start + width);
+        tiles.shrink(window.len());
+        team.for_each(tiles.blocks_mut().enumerate(), |(i, block)| {
+            planes::fill_block(words, n, i, window.clone(), block);
+        });
+        team.for_each(out.chunks_mut(height * columns).enumerate(), |(task, out)| {
+            for tile in 0..tiles.len() {
+                let from = window.start + tile * TILE;
+                let to = window.end.min(from + TILE);
+                let mut row = first + task * height;
+                for out in out.chunks_mut(PANEL * columns) {
+                    let height = out.len() / columns;
+                    let panel = rows.panel::<PANEL>(row);
+                    let mut sums = [[0; TILE]; PANEL];
+                    kernels.tile(p, &panel[..height], &tiles, tile, &mut sums[..height]);
+                    for (sums, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
+                        out[from..to].copy_from_slice(&sums[..to - from]);
+                    }
+                    row += height;
+                }
+            }
+        });
+    }
+    Ok(())
+}
