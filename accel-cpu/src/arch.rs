@@ -8,30 +8,35 @@ pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_64;
 
-use crate::planes::{Planes, TILE, Tiles};
+use crate::planes::{Planes, Step, TILE};
 use kernel::prime::{Prime, PrimeId};
 
 /// Most rows that one call of a loop takes: six times four planes fill 24 of 32 registers.
 pub(crate) const PANEL: usize = 6;
 
-/// The two inner loops of a level.
+/// The inner loops of a level.
 pub(crate) trait Kernels: Send + Sync {
     /// `out[r] = rows[r] . column mod p`.
     ///
     /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded column; `out` as many words.
     fn dot(&self, p: PrimeId, rows: &[&[i8]], column: &[Planes], out: &mut [u32]);
 
-    /// `out[r][c] = rows[r] . (column c of tile number `tile`) mod p`.
+    /// `sums[r] += rows[r] . columns`, plane by plane.
     ///
-    /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded columns; `out` as many rows.
-    fn tile(
-        &self,
-        p: PrimeId,
-        rows: &[&[i8]],
-        columns: &Tiles,
-        tile: usize,
-        out: &mut [[u32; TILE]],
-    );
+    /// *Shape*: 1 to [`PANEL`] rows, each at least four times as long as `columns`; as many `sums`.
+    fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]);
+
+    /// The residues of the sums put together.
+    fn reduce(&self, p: PrimeId, sums: &Sums) -> [u32; TILE];
+}
+
+/// The sums of one row and the 16 columns of a tile: plane `b` of column `c` at `[b][c]`.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(crate) struct Sums(pub(crate) [[i32; TILE]; 4]);
+
+impl Sums {
+    pub(crate) const ZERO: Self = Self([[0; TILE]; 4]);
 }
 
 /// The residue of `s0 + 2^8 s1 + 2^16 s2 + 2^24 s3`: the sums of the four byte planes put together.

@@ -1,16 +1,17 @@
 //! Many columns: tiles of 16 against panels of rows, at the speed of the multipliers.
 
-use crate::arch::{Kernels, PANEL};
+use crate::arch::{Kernels, PANEL, Sums};
 use crate::matrix::Rows;
-use crate::planes::{self, MAX_TILED_COLUMNS, TILE, Tiles, Words};
+use crate::planes::{self, BLOCK, MAX_TILED_COLUMNS, TILE, Tiles, Words};
 use crate::team::Team;
+use core::ops::Range;
 use kernel::accel::AccelError;
 use kernel::prime::PrimeId;
 
 /// Bytes of packed columns, about: they stay in the last cache that the threads share.
 const PACKED: usize = 4 << 20;
 /// Most rows of one task: they stay in a thread's own cache while the tiles go by.
-const TASK_ROWS: usize = 8 * PANEL;
+const TASK_ROWS: usize = 16 * PANEL;
 
 /// The rows from `first` on times the `n x columns` matrix of `words`, into the row-major `out`.
 ///
@@ -38,22 +39,40 @@ pub(crate) fn product(
             planes::fill_block(words, n, i, window.clone(), block);
         });
         team.for_each(out.chunks_mut(height * columns).enumerate(), |(task, out)| {
+            let rows = rows.from(first + task * height);
             for tile in 0..tiles.len() {
                 let from = window.start + tile * TILE;
                 let to = window.end.min(from + TILE);
-                let mut row = first + task * height;
-                for out in out.chunks_mut(PANEL * columns) {
-                    let height = out.len() / columns;
-                    let panel = rows.panel::<PANEL>(row);
-                    let mut sums = [[0; TILE]; PANEL];
-                    kernels.tile(p, &panel[..height], &tiles, tile, &mut sums[..height]);
-                    for (sums, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
-                        out[from..to].copy_from_slice(&sums[..to - from]);
-                    }
-                    row += height;
-                }
+                multiply(kernels, rows, &tiles, tile, p, columns, from..to, out);
             }
         });
     }
     Ok(())
+}
+
+/// The first rows times one tile, into the columns `window` of the row-major `out`.
+fn multiply(
+    kernels: &dyn Kernels,
+    rows: Rows<'_>,
+    tiles: &Tiles,
+    tile: usize,
+    p: PrimeId,
+    columns: usize,
+    window: Range<usize>,
+    out: &mut [u32],
+) {
+    let height = out.len() / columns;
+    let mut sums = [Sums::ZERO; TASK_ROWS];
+    let sums = &mut sums[..height];
+    for (i, block) in tiles.blocks(tile).enumerate() {
+        for (j, sums) in sums.chunks_mut(PANEL).enumerate() {
+            let panel =
+                rows.panel::<PANEL>(j * PANEL).map(|row| row.get(i * BLOCK..).unwrap_or_default());
+            kernels.multiply(&panel[..sums.len()], block, sums);
+        }
+    }
+    for (sums, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
+        let residues = kernels.reduce(p, sums);
+        out[window.clone()].copy_from_slice(&residues[..window.len()]);
+    }
 }

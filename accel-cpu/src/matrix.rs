@@ -76,6 +76,12 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// The rows from `first` on.
+    pub(crate) fn from(self, first: usize) -> Self {
+        let bytes = self.bytes.get(first * self.stride..).unwrap_or_default();
+        Self { bytes, ..self }
+    }
+
     /// The `H` rows from `first` on, as many of them as there are; the rest is empty.
     pub(crate) fn panel<const H: usize>(self, first: usize) -> [&'a [i8]; H] {
         let mut panel = [&[][..]; H];

@@ -9,10 +9,10 @@ use kernel::stream::{PublicSeed, expand_mask_columns};
 pub(crate) const PLANE: usize = 64;
 /// Columns in one tile.
 pub(crate) const TILE: usize = 16;
-/// Steps (of four coordinates) in a full block of [`Tiles`].
-const BLOCK_STEPS: usize = 64;
-/// Coordinates in a full block of [`Tiles`].
-pub(crate) const BLOCK: usize = 4 * BLOCK_STEPS;
+/// Coordinates in a full block of [`Tiles`]: a tile's block is 64 KiB and stays in a thread's own
+/// cache while many rows go by.
+pub(crate) const BLOCK: usize = 1024;
+const BLOCK_STEPS: usize = BLOCK / 4;
 /// Most columns that [`Tiles`] hold at once.
 pub(crate) const MAX_TILED_COLUMNS: usize = 256;
 
@@ -71,7 +71,7 @@ pub(crate) enum Words<'a> {
 }
 
 /// Some columns of an `n`-row matrix in tiles of 16, padded with zeros, ordered
-/// `[block of 256 coordinates][tile][step]`: a block is written by one thread, a tile is read by
+/// `[block of 1024 coordinates][tile][step]`: a block is written by one thread, a tile is read by
 /// many.
 pub(crate) struct Tiles {
     steps: Vec<Step>,
@@ -101,8 +101,7 @@ impl Tiles {
         self.tiles
     }
 
-    /// The steps of tile number `tile`, in order, cut at the ends of blocks.
-    #[inline(always)]
+    /// The blocks of tile number `tile`, in order; all but the last are [`BLOCK`] coordinates deep.
     pub(crate) fn blocks(&self, tile: usize) -> impl Iterator<Item = &[Step]> {
         self.steps.chunks(self.tiles * BLOCK_STEPS).map(move |block| {
             let depth = block.len() / self.tiles;

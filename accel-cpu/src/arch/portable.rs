@@ -1,5 +1,5 @@
-use super::{Kernels, recombine};
-use crate::planes::{PLANE, Planes, TILE, Tiles};
+use super::{Kernels, Sums, recombine};
+use crate::planes::{PLANE, Planes, Step, TILE};
 use kernel::prime::PrimeId;
 use kernel::with_prime;
 
@@ -20,32 +20,22 @@ impl Kernels for Portable {
         }
     }
 
-    fn tile(
-        &self,
-        p: PrimeId,
-        rows: &[&[i8]],
-        columns: &Tiles,
-        tile: usize,
-        out: &mut [[u32; TILE]],
-    ) {
-        for (row, out) in rows.iter().zip(out) {
-            let mut sums = [[0; TILE]; 4];
-            let mut quads = row.as_chunks::<4>().0.iter();
-            for block in columns.blocks(tile) {
-                for (step, quad) in block.iter().zip(quads.by_ref()) {
-                    let weights = quad.map(i32::from);
-                    for (sums, plane) in sums.iter_mut().zip(&step.0) {
-                        for (sum, &bytes) in sums.iter_mut().zip(plane) {
-                            *sum += dot_quad(weights, bytes);
-                        }
+    fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
+        for (row, sums) in rows.iter().zip(sums) {
+            for (quad, step) in row.as_chunks::<4>().0.iter().zip(columns) {
+                let weights = quad.map(i32::from);
+                for (sums, plane) in sums.0.iter_mut().zip(&step.0) {
+                    for (sum, &bytes) in sums.iter_mut().zip(plane) {
+                        *sum += dot_quad(weights, bytes);
                     }
                 }
             }
-            for (c, y) in out.iter_mut().enumerate() {
-                let sums = sums.map(|plane| plane[c]);
-                *y = with_prime!(p, P => recombine::<P>(sums));
-            }
         }
+    }
+
+    fn reduce(&self, p: PrimeId, sums: &Sums) -> [u32; TILE] {
+        let column = |c: usize| sums.0.map(|plane| plane[c]);
+        with_prime!(p, P => core::array::from_fn(|c| recombine::<P>(column(c))))
     }
 }
 

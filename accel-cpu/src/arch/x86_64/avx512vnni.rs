@@ -1,5 +1,5 @@
-use crate::arch::{Kernels, recombine, with_height};
-use crate::planes::{PLANE, Planes, TILE, Tiles};
+use crate::arch::{Kernels, Sums, recombine, with_height};
+use crate::planes::{PLANE, Planes, Step, TILE};
 use core::arch::x86_64::*;
 use kernel::prime::{Prime, PrimeId};
 use kernel::with_prime;
@@ -30,18 +30,16 @@ impl Kernels for Avx512Vnni {
         });
     }
 
-    fn tile(
-        &self,
-        p: PrimeId,
-        rows: &[&[i8]],
-        columns: &Tiles,
-        tile: usize,
-        out: &mut [[u32; TILE]],
-    ) {
-        with_prime!(p, P => with_height!(rows, rows => {
+    fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
+        with_height!(rows, rows => {
             // SAFETY: `self` exists only where the features were detected.
-            unsafe { multiply::<P, _>(rows, columns, tile, out) }
-        }));
+            unsafe { multiply(rows, columns, sums) }
+        });
+    }
+
+    fn reduce(&self, p: PrimeId, sums: &Sums) -> [u32; TILE] {
+        // SAFETY: `self` exists only where the features were detected.
+        with_prime!(p, P => unsafe { reduce::<P>(sums) })
     }
 }
 
@@ -54,7 +52,7 @@ fn dot<const H: usize>(rows: [&[i8]; H], column: &[Planes]) -> [[i32; 4]; H] {
     }
     let mut sums = [[_mm512_setzero_si512(); 4]; H];
     for (k, planes) in column.iter().enumerate() {
-        let planes = load_planes(&planes.0);
+        let planes = load_planes(planes);
         for (sums, chunks) in sums.iter_mut().zip(chunks) {
             let weights = load(&chunks[k]);
             for b in 0..4 {
@@ -84,53 +82,51 @@ fn add_lanes([a, b, c, d]: [__m512i; 4]) -> [i32; 4] {
     totals
 }
 
-/// `out[r][c] = rows[r] . (column c of the tile) mod P`.
+/// `sums[r] += rows[r] . columns`, plane by plane.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn multiply<P: Prime, const H: usize>(
-    rows: [&[i8]; H],
-    columns: &Tiles,
-    tile: usize,
-    out: &mut [[u32; TILE]],
-) {
-    let mut sums = [[_mm512_setzero_si512(); 4]; H];
-    let mut first = 0;
-    for block in columns.blocks(tile) {
-        let mut quads = [&[][..]; H];
-        for (quads, row) in quads.iter_mut().zip(rows) {
-            *quads = &row.as_chunks::<4>().0[first..first + block.len()];
-        }
-        for (k, step) in block.iter().enumerate() {
-            let planes = load_words(&step.0);
-            for (sums, quads) in sums.iter_mut().zip(quads) {
-                let weights = quads[k].map(|w| w as u8);
-                let weights = _mm512_set1_epi32(i32::from_le_bytes(weights));
-                for b in 0..4 {
-                    sums[b] = _mm512_dpbusd_epi32(sums[b], planes[b], weights);
-                }
+fn multiply<const H: usize>(rows: [&[i8]; H], columns: &[Step], sums: &mut [Sums]) {
+    let mut quads = [&[][..]; H];
+    for (quads, row) in quads.iter_mut().zip(rows) {
+        *quads = &row.as_chunks::<4>().0[..columns.len()];
+    }
+    let mut registers = [[_mm512_setzero_si512(); 4]; H];
+    for (registers, sums) in registers.iter_mut().zip(&*sums) {
+        *registers = load_sums(sums);
+    }
+    for (k, step) in columns.iter().enumerate() {
+        let planes = load_step(step);
+        for (registers, quads) in registers.iter_mut().zip(quads) {
+            let weights = quads[k].map(|w| w as u8);
+            let weights = _mm512_set1_epi32(i32::from_le_bytes(weights));
+            for b in 0..4 {
+                registers[b] = _mm512_dpbusd_epi32(registers[b], planes[b], weights);
             }
         }
-        first += block.len();
     }
-    for (out, sums) in out.iter_mut().zip(sums) {
-        reduce::<P>(sums, out);
+    for (registers, sums) in registers.iter().zip(sums) {
+        for (register, plane) in registers.iter().zip(&mut sums.0) {
+            // SAFETY: `plane` is 64 bytes long; the store needs no alignment.
+            unsafe { _mm512_storeu_si512(plane.as_mut_ptr().cast(), *register) };
+        }
     }
 }
 
 /// [`recombine`] on 16 lanes.
-#[inline]
 #[target_feature(enable = "avx512f")]
-fn reduce<P: Prime>(sums: [__m512i; 4], out: &mut [u32; TILE]) {
-    let (low, high) = out.split_at_mut(TILE / 2);
+fn reduce<P: Prime>(sums: &Sums) -> [u32; TILE] {
+    let sums = load_sums(sums);
     let mut halves = [[_mm256_setzero_si256(); 4]; 2];
     for b in 0..4 {
         halves[0][b] = _mm512_castsi512_si256(sums[b]);
         halves[1][b] = _mm512_extracti64x4_epi64::<1>(sums[b]);
     }
-    for (out, sums) in [low, high].into_iter().zip(halves) {
+    let mut out = [0; TILE];
+    for (out, sums) in out.as_chunks_mut::<8>().0.iter_mut().zip(halves) {
         let words = reduce_half::<P>(sums);
         // SAFETY: `out` is 32 bytes long; the store needs no alignment.
         unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), words) };
     }
+    out
 }
 
 /// A multiple of P that makes every recombined sum positive, and leaves it below 2^58.
@@ -168,9 +164,9 @@ const FOLDS: u32 = 3;
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_planes(planes: &[[u8; PLANE]; 4]) -> [__m512i; 4] {
+fn load_planes(planes: &Planes) -> [__m512i; 4] {
     let mut vectors = [_mm512_setzero_si512(); 4];
-    for (vector, plane) in vectors.iter_mut().zip(planes) {
+    for (vector, plane) in vectors.iter_mut().zip(&planes.0) {
         // SAFETY: `plane` is 64 bytes long; the load needs no alignment.
         *vector = unsafe { _mm512_loadu_si512(plane.as_ptr().cast()) };
     }
@@ -179,9 +175,20 @@ fn load_planes(planes: &[[u8; PLANE]; 4]) -> [__m512i; 4] {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_words(planes: &[[u32; TILE]; 4]) -> [__m512i; 4] {
+fn load_step(step: &Step) -> [__m512i; 4] {
     let mut vectors = [_mm512_setzero_si512(); 4];
-    for (vector, plane) in vectors.iter_mut().zip(planes) {
+    for (vector, plane) in vectors.iter_mut().zip(&step.0) {
+        // SAFETY: `plane` is 64 bytes long; the load needs no alignment.
+        *vector = unsafe { _mm512_loadu_si512(plane.as_ptr().cast()) };
+    }
+    vectors
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_sums(sums: &Sums) -> [__m512i; 4] {
+    let mut vectors = [_mm512_setzero_si512(); 4];
+    for (vector, plane) in vectors.iter_mut().zip(&sums.0) {
         // SAFETY: `plane` is 64 bytes long; the load needs no alignment.
         *vector = unsafe { _mm512_loadu_si512(plane.as_ptr().cast()) };
     }
@@ -231,9 +238,8 @@ mod tests {
         const PLANE_MAX: i32 = 128 * 255 * MAX_COLUMNS as i32;
         let edges = [0, 1, -1, PLANE_MAX, -PLANE_MAX, 255, -256, 1 << 30];
         fn check<P: Prime>(sums: [[i32; TILE]; 4]) {
-            let mut out = [u32::MAX; TILE];
             // SAFETY: the features were detected.
-            unsafe { reduce::<P>(load_words(&sums.map(|s| s.map(|s| s as u32))), &mut out) };
+            let out = unsafe { reduce::<P>(&Sums(sums)) };
             for c in 0..TILE {
                 assert_eq!(out[c], recombine::<P>(sums.map(|plane| plane[c])));
             }
