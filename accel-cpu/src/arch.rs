@@ -16,10 +16,12 @@ pub(crate) const PANEL: usize = 6;
 
 /// The inner loops of a level.
 pub(crate) trait Kernels: Send + Sync {
-    /// `out[r] = rows[r] . column mod p`.
+    /// `out[r] = rows[r] . column mod p`; `next`, as long as the
+    /// rows together, may be fetched into a cache meanwhile.
     ///
-    /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded column; `out` as many words.
-    fn dot(&self, p: PrimeId, rows: &[&[i8]], column: &[Planes], out: &mut [u32]);
+    /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded column; `out` as many
+    /// words; `next` may be shorter.
+    fn dot(&self, p: PrimeId, rows: &[&[i8]], next: &[i8], column: &[Planes], out: &mut [u32]);
 
     /// `sums[r] += rows[r] . columns`, plane by plane.
     ///

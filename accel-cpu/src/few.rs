@@ -2,11 +2,17 @@
 
 use crate::arch::{Kernels, PANEL};
 use crate::matrix::Rows;
-use crate::planes;
+use crate::planes::{self, PLANE};
 use crate::team::Team;
+use core::ops::RangeInclusive;
 use kernel::accel::AccelError;
 use kernel::prime::PrimeId;
 
+/// Lengths of rows that are best taken one by one, in the order of memory: long enough for that to
+/// be the bound, and short enough for their column's planes to stay in the first cache.
+const IN_ORDER: RangeInclusive<usize> = 1024..=6144;
+/// How many weights ahead these are fetched.
+const AHEAD: usize = 16 << 10;
 /// Weights in one task of one thread, about.
 const TASK: usize = 1 << 19;
 
@@ -25,19 +31,26 @@ pub(crate) fn product(
 ) -> Result<(), AccelError> {
     let planes = planes::columns(x, columns)?;
     let chunks = planes.len() / columns;
-    let weights = chunks * planes::PLANE;
+    let weights = chunks * PLANE;
     let panels = (out.len() / columns).div_ceil(PANEL);
     let per_task = (TASK / (PANEL * weights)).min(panels / (4 * team.threads())).max(1);
-    let height = per_task * PANEL;
+    let per_task = per_task * PANEL;
+    let (height, ahead) = if columns == 1 && IN_ORDER.contains(&weights) {
+        (1, AHEAD.div_ceil(weights))
+    } else {
+        (PANEL, PANEL)
+    };
 
-    team.for_each(out.chunks_mut(height * columns).enumerate(), |(task, out)| {
-        let mut row = first + task * height;
-        for out in out.chunks_mut(PANEL * columns) {
+    team.for_each(out.chunks_mut(per_task * columns).enumerate(), |(task, out)| {
+        let mut row = first + task * per_task;
+        for out in out.chunks_mut(height * columns) {
             let height = out.len() / columns;
             let panel = rows.panel::<PANEL>(row);
+            let mut next = rows.bytes(row + ahead, height);
             for (c, column) in planes.chunks_exact(chunks).enumerate() {
                 let mut sums = [0; PANEL];
-                kernels.dot(p, &panel[..height], column, &mut sums[..height]);
+                kernels.dot(p, &panel[..height], next, column, &mut sums[..height]);
+                next = &[];
                 for (sum, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
                     out[c] = *sum;
                 }

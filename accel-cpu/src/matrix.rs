@@ -82,6 +82,12 @@ impl<'a> Rows<'a> {
         Self { bytes, ..self }
     }
 
+    /// The bytes of `count` rows from `first` on, of fewer where there are no more.
+    pub(crate) fn bytes(self, first: usize, count: usize) -> &'a [i8] {
+        let bytes = self.bytes.get(first * self.stride..).unwrap_or_default();
+        bytes.get(..count * self.stride).unwrap_or(bytes)
+    }
+
     /// The `H` rows from `first` on, as many of them as there are; the rest is empty.
     pub(crate) fn panel<const H: usize>(self, first: usize) -> [&'a [i8]; H] {
         let mut panel = [&[][..]; H];

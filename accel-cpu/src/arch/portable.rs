@@ -8,7 +8,7 @@ use kernel::with_prime;
 pub(crate) struct Portable;
 
 impl Kernels for Portable {
-    fn dot(&self, p: PrimeId, rows: &[&[i8]], column: &[Planes], out: &mut [u32]) {
+    fn dot(&self, p: PrimeId, rows: &[&[i8]], _: &[i8], column: &[Planes], out: &mut [u32]) {
         for (row, y) in rows.iter().zip(out) {
             let mut sums = [0; 4];
             for (weights, planes) in row.as_chunks::<PLANE>().0.iter().zip(column) {

@@ -18,10 +18,10 @@ impl Avx512Vnni {
 }
 
 impl Kernels for Avx512Vnni {
-    fn dot(&self, p: PrimeId, rows: &[&[i8]], column: &[Planes], out: &mut [u32]) {
+    fn dot(&self, p: PrimeId, rows: &[&[i8]], next: &[i8], column: &[Planes], out: &mut [u32]) {
         with_height!(rows, rows => {
             // SAFETY: `self` exists only where the features were detected.
-            let sums = unsafe { dot(rows, column) };
+            let sums = unsafe { dot(rows, next, column) };
             with_prime!(p, P => {
                 for (y, sums) in out.iter_mut().zip(sums) {
                     *y = recombine::<P>(sums);
@@ -45,7 +45,8 @@ impl Kernels for Avx512Vnni {
 
 /// The sums of the four planes of `rows[r] . column`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn dot<const H: usize>(rows: [&[i8]; H], column: &[Planes]) -> [[i32; 4]; H] {
+fn dot<const H: usize>(rows: [&[i8]; H], next: &[i8], column: &[Planes]) -> [[i32; 4]; H] {
+    let next = next.as_chunks::<PLANE>().0.as_chunks::<H>().0;
     let mut chunks = [&[][..]; H];
     for (chunks, row) in chunks.iter_mut().zip(rows) {
         *chunks = &row.as_chunks::<PLANE>().0[..column.len()];
@@ -53,6 +54,11 @@ fn dot<const H: usize>(rows: [&[i8]; H], column: &[Planes]) -> [[i32; 4]; H] {
     let mut sums = [[_mm512_setzero_si512(); 4]; H];
     for (k, planes) in column.iter().enumerate() {
         let planes = load_planes(planes);
+        if let Some(next) = next.get(k) {
+            for line in next {
+                _mm_prefetch::<_MM_HINT_T0>(line.as_ptr());
+            }
+        }
         for (sums, chunks) in sums.iter_mut().zip(chunks) {
             let weights = load(&chunks[k]);
             for b in 0..4 {
