@@ -1,1 +1,12 @@
-//! host-server
+//! The host's side of subrosa: it holds a model's weights and multiplies what it cannot read.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`engine`] | a loaded model on an accelerator: online products, offline units in tiles |
+//! | [`session`] | the protocol's host half, sans I/O |
+//! | [`server`] | the daemon: many sessions over TCP, within limits |
+#![deny(unsafe_code)]
+
+pub mod engine;
+pub mod server;
+pub mod session;

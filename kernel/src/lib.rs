@@ -37,6 +37,8 @@ extern crate std;
 pub mod accel;
 pub mod bundle;
 pub mod check;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod glwe;
 pub mod mask;
 pub mod model;

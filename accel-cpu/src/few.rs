@@ -1,0 +1,62 @@
+//! Few columns: one pass over the rows, at the speed of memory.
+
+use crate::arch::{Kernels, PANEL};
+use crate::matrix::Rows;
+use crate::planes::{self, PLANE};
+use crate::team::Team;
+use core::ops::RangeInclusive;
+use kernel::accel::AccelError;
+use kernel::prime::PrimeId;
+
+/// Lengths of rows that are best taken one by one, in the order of memory: long enough for that to
+/// be the bound, and short enough for their column's planes to stay in the first cache.
+const IN_ORDER: RangeInclusive<usize> = 1024..=6144;
+/// How many weights ahead these are fetched.
+const AHEAD: usize = 16 << 10;
+/// Weights in one task of one thread, about.
+const TASK: usize = 1 << 19;
+
+/// The rows from `first` on times the `n x columns` matrix `x`, into the row-major `out`.
+///
+/// # Errors
+/// [`AccelError::OutOfMemory`].
+pub(crate) fn product(
+    kernels: &dyn Kernels,
+    team: &Team,
+    (rows, first): (Rows<'_>, usize),
+    p: PrimeId,
+    x: &[u32],
+    columns: usize,
+    out: &mut [u32],
+) -> Result<(), AccelError> {
+    let planes = planes::columns(x, columns)?;
+    let chunks = planes.len() / columns;
+    let weights = chunks * PLANE;
+    let panels = (out.len() / columns).div_ceil(PANEL);
+    let per_task = (TASK / (PANEL * weights)).min(panels / (4 * team.threads())).max(1);
+    let per_task = per_task * PANEL;
+    let (height, ahead) = if columns == 1 && IN_ORDER.contains(&weights) {
+        (1, AHEAD.div_ceil(weights))
+    } else {
+        (PANEL, PANEL)
+    };
+
+    team.for_each(out.chunks_mut(per_task * columns).enumerate(), |(task, out)| {
+        let mut row = first + task * per_task;
+        for out in out.chunks_mut(height * columns) {
+            let height = out.len() / columns;
+            let panel = rows.panel::<PANEL>(row);
+            let mut next = rows.bytes(row + ahead, height);
+            for (c, column) in planes.chunks_exact(chunks).enumerate() {
+                let mut sums = [0; PANEL];
+                kernels.dot(p, &panel[..height], next, column, &mut sums[..height]);
+                next = &[];
+                for (sum, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
+                    out[c] = *sum;
+                }
+            }
+            row += height;
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,98 @@
+use kernel::accel::{AccelError, RowSource, SharedRows};
+use kernel::model::MAX_COLUMNS;
+use std::sync::Arc;
+
+/// Rows are padded to whole cache lines.
+const LINE: usize = 64;
+
+/// A loaded `m x n` matrix.
+pub(crate) struct Matrix {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    stride: usize,
+    store: Store,
+}
+
+enum Store {
+    /// Rows from `start` on, where a cache line begins.
+    Owned { bytes: Vec<i8>, start: usize },
+    /// Rows where they are.
+    Shared(Arc<dyn SharedRows>),
+}
+
+impl Matrix {
+    /// Takes in the rows: in place where the source shares them as promised (a stride of whole
+    /// cache lines, all m rows of full stride), else copied.
+    ///
+    /// # Errors
+    /// [`AccelError::Shape`], [`AccelError::OutOfMemory`], or as the source fails.
+    pub(crate) fn load(m: usize, n: usize, rows: &mut dyn RowSource) -> Result<Self, AccelError> {
+        if m == 0 || n == 0 || n > MAX_COLUMNS {
+            return Err(AccelError::Shape);
+        }
+        if let Some(shared) = rows.shared() {
+            let stride = shared.stride();
+            let fits = m.checked_mul(stride).is_some_and(|len| len <= shared.bytes().len());
+            if stride >= n && stride.is_multiple_of(LINE) && fits {
+                return Ok(Self { m, n, stride, store: Store::Shared(shared) });
+            }
+        }
+        let stride = n.next_multiple_of(LINE);
+        let len = m.checked_mul(stride).and_then(|len| len.checked_add(LINE));
+        let mut bytes: Vec<i8> = Vec::new();
+        bytes
+            .try_reserve_exact(len.ok_or(AccelError::OutOfMemory)?)
+            .map_err(|_| AccelError::OutOfMemory)?;
+        // The reserved memory does not move any more. Should no such offset be known, any will do.
+        let start = bytes.as_ptr().align_offset(LINE).min(LINE);
+        bytes.resize(start, 0);
+        for _ in 0..m {
+            let row = bytes.len();
+            bytes.resize(row + stride, 0);
+            rows.next_row(&mut bytes[row..row + n])?;
+        }
+        Ok(Self { m, n, stride, store: Store::Owned { bytes, start } })
+    }
+
+    /// All rows in place.
+    ///
+    /// # Errors
+    /// [`AccelError::Rows`] where shared rows are fewer now than they were.
+    pub(crate) fn rows(&self) -> Result<Rows<'_>, AccelError> {
+        let bytes = match &self.store {
+            Store::Owned { bytes, start } => bytes.get(*start..),
+            Store::Shared(shared) => Some(shared.bytes()),
+        };
+        let bytes = bytes.and_then(|bytes| bytes.get(..self.m * self.stride));
+        Ok(Rows { bytes: bytes.ok_or(AccelError::Rows)?, stride: self.stride })
+    }
+}
+
+/// The rows of a matrix, padded to whole cache lines. The padding may hold anything.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    bytes: &'a [i8],
+    stride: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows from `first` on.
+    pub(crate) fn from(self, first: usize) -> Self {
+        let bytes = self.bytes.get(first * self.stride..).unwrap_or_default();
+        Self { bytes, ..self }
+    }
+
+    /// The bytes of `count` rows from `first` on, of fewer where there are no more.
+    pub(crate) fn bytes(self, first: usize, count: usize) -> &'a [i8] {
+        let bytes = self.bytes.get(first * self.stride..).unwrap_or_default();
+        bytes.get(..count * self.stride).unwrap_or(bytes)
+    }
+
+    /// The `H` rows from `first` on, as many of them as there are; the rest is empty.
+    pub(crate) fn panel<const H: usize>(self, first: usize) -> [&'a [i8]; H] {
+        let mut panel = [&[][..]; H];
+        let rows = self.bytes.chunks_exact(self.stride).skip(first);
+        panel.iter_mut().zip(rows).for_each(|(slot, row)| *slot = row);
+        panel
+    }
+}

@@ -1,0 +1,113 @@
+//! A model on an accelerator: the matrices of all groups, and the two jobs they are used for.
+
+mod unit;
+
+pub use unit::{UnitJob, UnitTile};
+
+use kernel::accel::{AccelError, Accelerator, MatrixId, RowSource};
+use kernel::bundle::ModelDigest;
+use kernel::model::{GroupId, GroupShape, ModelConfig};
+use kernel::prime::PrimeId;
+use std::sync::Arc;
+
+/// A loaded model. Cheap to share; all methods block.
+pub struct Engine {
+    accelerator: Arc<dyn Accelerator>,
+    matrices: Vec<MatrixId>,
+    config: ModelConfig,
+    digest: ModelDigest,
+}
+
+impl core::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Loads every group's rows, as `rows` gives them, into the accelerator.
+    ///
+    /// # Errors
+    /// As the accelerator refuses; a group without rows is [`AccelError::Rows`].
+    pub fn load<R: RowSource>(
+        accelerator: Arc<dyn Accelerator>,
+        config: ModelConfig,
+        digest: ModelDigest,
+        mut rows: impl FnMut(GroupId) -> Option<R>,
+    ) -> Result<Self, AccelError> {
+        let mut matrices = Vec::new();
+        for group in config.groups() {
+            let shape = config.shape(group).ok_or(AccelError::Shape)?;
+            let mut source = rows(group).ok_or(AccelError::Rows)?;
+            matrices.push(accelerator.load(shape.rows, shape.columns, &mut source)?);
+        }
+        Ok(Self { accelerator, matrices, config, digest })
+    }
+
+    /// The model's shape.
+    #[must_use]
+    pub const fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Digest of the rows.
+    #[must_use]
+    pub const fn digest(&self) -> ModelDigest {
+        self.digest
+    }
+
+    /// What the accelerator calls itself.
+    #[must_use]
+    pub fn backend(&self) -> &'static str {
+        self.accelerator.capabilities().name
+    }
+
+    fn matrix(&self, group: GroupId) -> Result<(MatrixId, GroupShape), AccelError> {
+        match (self.matrices.get(group.0 as usize), self.config.shape(group)) {
+            (Some(&matrix), Some(shape)) => Ok((matrix, shape)),
+            _ => Err(AccelError::UnknownMatrix),
+        }
+    }
+
+    /// The online product: `tokens x n` residues modulo t in, `tokens x m` out.
+    ///
+    /// # Errors
+    /// As the accelerator fails, or for a wrong length.
+    pub fn product(
+        &self,
+        group: GroupId,
+        tokens: usize,
+        x: &[u32],
+    ) -> Result<Vec<u32>, AccelError> {
+        let (matrix, GroupShape { rows, columns }) = self.matrix(group)?;
+        if x.len() != tokens * columns {
+            return Err(AccelError::Shape);
+        }
+        let mut out = vec![0; tokens * rows];
+        if tokens == 1 {
+            self.accelerator.product(matrix, 0..rows, PrimeId::T, x, 1, &mut out)?;
+            return Ok(out);
+        }
+        let mut product = vec![0; tokens * rows];
+        let x = transpose(x, columns);
+        self.accelerator.product(matrix, 0..rows, PrimeId::T, &x, tokens, &mut product)?;
+        transpose_into(&product, tokens, &mut out);
+        Ok(out)
+    }
+}
+
+/// `rows x columns` to `columns x rows`.
+fn transpose(x: &[u32], columns: usize) -> Vec<u32> {
+    let mut out = vec![0; x.len()];
+    transpose_into(x, columns, &mut out);
+    out
+}
+
+fn transpose_into(x: &[u32], columns: usize, out: &mut [u32]) {
+    let rows = x.len() / columns.max(1);
+    for (i, row) in x.chunks_exact(columns.max(1)).enumerate() {
+        for (j, &word) in row.iter().enumerate() {
+            out[j * rows + i] = word;
+        }
+    }
+}

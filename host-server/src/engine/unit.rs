@@ -1,0 +1,213 @@
+use super::Engine;
+use kernel::accel::AccelError;
+use kernel::model::{GroupId, GroupShape};
+use kernel::params::{MASKED_LIMBS, ParameterId};
+use kernel::stream::PublicSeed;
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, pack_residues, packed_len, unpack_residues,
+};
+use std::ops::Range;
+
+/// Bytes of result ciphertexts that a unit holds at a time.
+const BUFFER_BYTES: usize = 64 << 20;
+
+/// The offline product of one unit: encrypted masks in, encrypted images out, in tiles short
+/// enough that sessions can take turns.
+///
+/// Rows are worked out in blocks; a finished block leaves as frames before the next begins.
+#[derive(Debug)]
+pub struct UnitJob {
+    group: GroupId,
+    shape: GroupShape,
+    seed: PublicSeed,
+    degree: usize,
+    rank: usize,
+    /// `n x N` for each limb.
+    bodies: [Vec<u32>; 2],
+    received: usize,
+    max_payload: usize,
+    /// The block of rows under way, each limb `rows x (K + 1) N`.
+    block: Range<usize>,
+    results: [Vec<u32>; 2],
+    next_tile: usize,
+    next_sent: usize,
+}
+
+/// What a unit did in one step.
+#[derive(Debug)]
+pub enum UnitTile {
+    /// A tile of products; there is more.
+    Computed,
+    /// The payload of a frame of result rows.
+    Rows(Vec<u8>),
+    /// All rows have left.
+    Finished,
+}
+
+impl UnitJob {
+    /// A unit of `set` for `group`.
+    ///
+    /// # Errors
+    /// [`WireError::Body`] for a group that is not there, [`WireError::Length`] if not even one
+    /// row fits the peer's `max_payload`.
+    pub fn new(
+        engine: &Engine,
+        group: GroupId,
+        set: ParameterId,
+        seed: PublicSeed,
+        max_payload: usize,
+    ) -> Result<Self, WireError> {
+        let shape = engine.config().shape(group).ok_or(WireError::Body)?;
+        let (degree, rank) = set.degree_and_rank();
+        let job = Self {
+            group,
+            shape,
+            seed,
+            degree,
+            rank,
+            bodies: core::array::from_fn(|_| vec![0; shape.columns * degree]),
+            received: 0,
+            max_payload: max_payload.min(MAX_PAYLOAD),
+            block: 0..0,
+            results: [Vec::new(), Vec::new()],
+            next_tile: 0,
+            next_sent: 0,
+        };
+        if job.rows_per_frame() == 0 { Err(WireError::Length) } else { Ok(job) }
+    }
+
+    /// Bytes that a unit of this shape holds while it is worked on.
+    #[must_use]
+    pub fn memory(shape: GroupShape, set: ParameterId) -> usize {
+        let (degree, rank) = set.degree_and_rank();
+        let rows = shape.rows.saturating_mul((rank + 1) * degree * 8).min(BUFFER_BYTES);
+        shape.columns.saturating_mul(degree * 8).saturating_add(rows)
+    }
+
+    const fn limb_words(&self) -> usize {
+        (self.rank + 1) * self.degree
+    }
+
+    const fn row_bytes(&self) -> usize {
+        packed_len(MASKED_LIMBS[0], self.limb_words())
+            + packed_len(MASKED_LIMBS[1], self.limb_words())
+    }
+
+    const fn rows_per_frame(&self) -> usize {
+        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / self.row_bytes()
+    }
+
+    /// Takes in a payload of bodies; `true` when all coordinates are there.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn receive(&mut self, payload: &[u8]) -> Result<bool, WireError> {
+        let (block, packed) = Block::split(payload)?;
+        let (first, count) = (block.index as usize, block.count as usize);
+        if first != self.received || count == 0 || count > self.shape.columns - first {
+            return Err(WireError::Order);
+        }
+        let sizes = MASKED_LIMBS.map(|p| packed_len(p, self.degree));
+        if packed.len() != count * (sizes[0] + sizes[1]) {
+            return Err(WireError::Length);
+        }
+        for (j, body) in (first..).zip(packed.chunks_exact(sizes[0] + sizes[1])) {
+            let (plain, scale) = body.split_at(sizes[0]);
+            let place = j * self.degree..(j + 1) * self.degree;
+            unpack_residues(MASKED_LIMBS[0], plain, &mut self.bodies[0][place.clone()])?;
+            unpack_residues(MASKED_LIMBS[1], scale, &mut self.bodies[1][place])?;
+        }
+        self.received += count;
+        Ok(self.received == self.shape.columns)
+    }
+
+    /// Does the next step of the work. Blocks for about one tile.
+    ///
+    /// # Errors
+    /// As the accelerator fails.
+    pub fn step(&mut self, engine: &Engine) -> Result<UnitTile, AccelError> {
+        if self.next_sent == self.shape.rows {
+            return Ok(UnitTile::Finished);
+        }
+        if self.next_sent == self.block.end {
+            self.begin_block();
+        }
+        let chunk = engine.accelerator.capabilities().preferred_columns.max(1);
+        let mask_words = self.rank * self.degree;
+        let mask_tiles = mask_words.div_ceil(chunk);
+        let body_tiles = self.degree.div_ceil(chunk);
+        let per_limb = mask_tiles + body_tiles;
+        if self.next_tile == 2 * per_limb {
+            return Ok(UnitTile::Rows(self.frame()));
+        }
+        let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
+        if tile < mask_tiles {
+            let columns = tile * chunk..mask_words.min((tile + 1) * chunk);
+            self.tile(engine, limb, columns)?;
+        } else {
+            let first = mask_words + (tile - mask_tiles) * chunk;
+            self.tile(engine, limb, first..self.limb_words().min(first + chunk))?;
+        }
+        self.next_tile += 1;
+        Ok(UnitTile::Computed)
+    }
+
+    fn begin_block(&mut self) {
+        let rows = (BUFFER_BYTES / (8 * self.limb_words())).max(1);
+        self.block = self.block.end..self.shape.rows.min(self.block.end + rows);
+        let words = self.block.len() * self.limb_words();
+        self.results.iter_mut().for_each(|limb| limb.resize(words, 0));
+        self.next_tile = 0;
+    }
+
+    /// One tile: `columns` of the block's rows, all masks or all bodies.
+    fn tile(
+        &mut self,
+        engine: &Engine,
+        limb: usize,
+        columns: Range<usize>,
+    ) -> Result<(), AccelError> {
+        let (matrix, _) = engine.matrix(self.group)?;
+        let (p, rows, width) = (MASKED_LIMBS[limb], self.block.clone(), columns.len());
+        let mask_words = self.rank * self.degree;
+        let mut out = vec![0; rows.len() * width];
+        if columns.start < mask_words {
+            let seed = &self.seed;
+            engine.accelerator.product_seeded(matrix, rows, p, seed, columns.clone(), &mut out)?;
+        } else {
+            let first = columns.start - mask_words;
+            let mut x = Vec::with_capacity(self.shape.columns * width);
+            for body in self.bodies[limb].chunks_exact(self.degree) {
+                x.extend_from_slice(&body[first..first + width]);
+            }
+            engine.accelerator.product(matrix, rows, p, &x, width, &mut out)?;
+        }
+        let words = self.limb_words();
+        for (row, tile) in self.results[limb].chunks_exact_mut(words).zip(out.chunks_exact(width)) {
+            row[columns.clone()].copy_from_slice(tile);
+        }
+        Ok(())
+    }
+
+    /// The next finished rows of the block, packed.
+    fn frame(&mut self) -> Vec<u8> {
+        let count = self.rows_per_frame().min(self.block.end - self.next_sent);
+        let block = Block { index: self.next_sent as u32, count: count as u32 };
+        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * self.row_bytes()];
+        let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
+        prefix.copy_from_slice(&block.encode());
+        let words = self.limb_words();
+        let split = packed_len(MASKED_LIMBS[0], words);
+        for (i, row) in packed.chunks_exact_mut(self.row_bytes()).enumerate() {
+            let at = (self.next_sent - self.block.start + i) * words;
+            let (plain, scale) = row.split_at_mut(split);
+            for (limb, bytes) in [plain, scale].into_iter().enumerate() {
+                let residues = &self.results[limb][at..at + words];
+                let packed = pack_residues(MASKED_LIMBS[limb], residues, bytes);
+                debug_assert!(packed.is_ok(), "the lengths agree by construction");
+            }
+        }
+        self.next_sent += count;
+        payload
+    }
+}

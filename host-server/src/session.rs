@@ -1,0 +1,298 @@
+//! The host's side of a session, sans I/O: frames in, work and frames out.
+
+use crate::engine::{Engine, UnitJob};
+use kernel::bundle::ModelDigest;
+use kernel::model::GroupId;
+use kernel::params::ParameterId;
+use kernel::prime::PrimeId;
+use kernel::schedule::{Schedule, ScheduledProduct};
+use kernel::stream::PublicSeed;
+use kernel::wire::{
+    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
+    SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body, packed_len, unpack_residues,
+};
+use std::sync::Arc;
+
+/// What one session may ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionLimits {
+    /// Units of one preparation.
+    pub units: u32,
+    /// Bytes that one unit may hold.
+    pub unit_bytes: usize,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self { units: 100_000, unit_bytes: 1 << 30 }
+    }
+}
+
+/// What a frame asks the caller to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Wait for the next frame.
+    Receive,
+    /// Send this frame.
+    Send(Vec<u8>),
+    /// Multiply, then give the product to [`Session::product_reply`].
+    Product {
+        /// The group.
+        group: GroupId,
+        /// Rows of x.
+        tokens: usize,
+        /// `tokens x n` residues modulo t.
+        x: Vec<u32>,
+    },
+    /// Step this job until it is finished, passing its rows through [`Session::unit_rows`].
+    Unit(Box<UnitJob>),
+    /// The session has ended; close the connection.
+    Close,
+}
+
+/// One session.
+pub struct Session {
+    engine: Arc<Engine>,
+    limits: SessionLimits,
+    identity: Option<(SessionId, ParameterId)>,
+    state: State,
+    /// Numbers of the next frames.
+    received: u32,
+    sent: u32,
+}
+
+enum State {
+    Opening,
+    Masked { products: Box<dyn Iterator<Item = ScheduledProduct> + Send + Sync> },
+    Preparing { units_left: u32, max_payload: usize, unit: Option<Box<UnitJob>> },
+}
+
+impl core::fmt::Debug for Session {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Session").field("received", &self.received).finish_non_exhaustive()
+    }
+}
+
+/// What ends a session early: a reason for the peer, and one for the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{code} ({wire:?})")]
+pub struct Refusal {
+    /// What the peer is told.
+    pub code: FaultCode,
+    /// What was wrong with the frame, if it was a frame.
+    pub wire: Option<WireError>,
+}
+
+impl From<WireError> for Refusal {
+    fn from(wire: WireError) -> Self {
+        Self { code: FaultCode::Protocol, wire: Some(wire) }
+    }
+}
+
+impl From<FaultCode> for Refusal {
+    fn from(code: FaultCode) -> Self {
+        Self { code, wire: None }
+    }
+}
+
+impl Session {
+    /// A session that waits for its opening.
+    #[must_use]
+    pub const fn new(engine: Arc<Engine>, limits: SessionLimits) -> Self {
+        Self { engine, limits, identity: None, state: State::Opening, received: 0, sent: 0 }
+    }
+
+    /// The session's identity, once the first frame has come.
+    #[must_use]
+    pub const fn id(&self) -> Option<SessionId> {
+        match self.identity {
+            Some((id, _)) => Some(id),
+            None => None,
+        }
+    }
+
+    /// Checks a header before its payload is read: identity, order, and a length that the frame's
+    /// type can have.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn admit(&mut self, header: &Header) -> Result<(), Refusal> {
+        let identity = (header.session, header.set);
+        if *self.identity.get_or_insert(identity) != identity {
+            return Err(WireError::Session.into());
+        }
+        if header.sequence != self.received {
+            return Err(WireError::Order.into());
+        }
+        let largest = match (&self.state, header.frame) {
+            (State::Opening, FrameType::Hello) => 256,
+            (State::Masked { .. }, FrameType::Product)
+            | (State::Preparing { unit: Some(_), .. }, FrameType::UnitBodies) => MAX_PAYLOAD,
+            (State::Preparing { unit: None, .. }, FrameType::UnitOpen) => 256,
+            (State::Masked { .. } | State::Preparing { unit: None, .. }, FrameType::Bye) => 0,
+            _ => return Err(WireError::Order.into()),
+        };
+        if header.length as usize > largest {
+            return Err(WireError::Length.into());
+        }
+        Ok(())
+    }
+
+    /// Takes in an admitted frame.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the session is over then.
+    pub fn receive(&mut self, header: &Header, payload: &[u8]) -> Result<Action, Refusal> {
+        self.received = self.received.checked_add(1).ok_or(FaultCode::Limits)?;
+        match header.frame {
+            FrameType::Hello => self.open(&decode_body(payload)?, header.set),
+            FrameType::Product => self.product(payload),
+            FrameType::UnitOpen => self.unit(&decode_body(payload)?, header.set),
+            FrameType::UnitBodies => self.bodies(payload),
+            FrameType::Bye => Ok(Action::Close),
+            _ => Err(WireError::Order.into()),
+        }
+    }
+
+    fn open(&mut self, hello: &Hello, set: ParameterId) -> Result<Action, Refusal> {
+        let config = *self.engine.config();
+        if hello.digest != self.engine.digest() {
+            return Err(FaultCode::Model.into());
+        }
+        self.state = match hello.purpose {
+            Purpose::Prepare { units } => {
+                if units > self.limits.units || hello.answered != 0 {
+                    return Err(FaultCode::Limits.into());
+                }
+                let largest = config.groups().filter_map(|g| config.shape(g));
+                let memory = largest.map(|shape| UnitJob::memory(shape, set)).max();
+                if memory.unwrap_or(0) > self.limits.unit_bytes {
+                    return Err(FaultCode::Limits.into());
+                }
+                let max_payload = hello.max_payload as usize;
+                State::Preparing { units_left: units, max_payload, unit: None }
+            }
+            Purpose::Masked { prompt_bucket, output_bucket, chunk } => {
+                let schedule = Schedule::new(&config, prompt_bucket, output_bucket, chunk)
+                    .map_err(|_| FaultCode::Limits)?;
+                let largest = config.largest();
+                let words = largest.rows.max(largest.columns).saturating_mul(chunk as usize);
+                let limit = MAX_PAYLOAD.min(hello.max_payload as usize);
+                if words.saturating_mul(4).saturating_add(8) > limit {
+                    return Err(FaultCode::Limits.into());
+                }
+                if u64::from(hello.answered) > schedule.product_count(&config) {
+                    return Err(WireError::Order.into());
+                }
+                // A resumed session goes on with the first product that is not answered.
+                let products = schedule.products(&config).skip(hello.answered as usize);
+                self.received = hello.answered.checked_add(1).ok_or(FaultCode::Limits)?;
+                State::Masked { products: Box::new(products) }
+            }
+            _ => return Err(FaultCode::Limits.into()),
+        };
+        let mut body = [0; 64];
+        let length = encode_body(&Welcome { digest: self.engine.digest() }, &mut body)?;
+        let frame = self.frame(FrameType::Welcome, &body[..length])?;
+        if let State::Masked { .. } = self.state {
+            self.sent = self.received;
+        }
+        Ok(Action::Send(frame))
+    }
+
+    fn product(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
+        let State::Masked { products } = &mut self.state else {
+            return Err(WireError::Order.into());
+        };
+        let next = products.next().ok_or(WireError::Order)?;
+        let (block, packed) = Block::split(payload)?;
+        if block.index != next.group.0 || block.count != next.tokens {
+            return Err(WireError::Order.into());
+        }
+        let shape = self.engine.config().shape(next.group).ok_or(WireError::Order)?;
+        let words = shape.columns * next.tokens as usize;
+        if packed.len() != packed_len(PrimeId::T, words) {
+            return Err(WireError::Length.into());
+        }
+        let mut x = vec![0; words];
+        unpack_residues(PrimeId::T, packed, &mut x)?;
+        Ok(Action::Product { group: next.group, tokens: next.tokens as usize, x })
+    }
+
+    /// The frame that answers a product.
+    ///
+    /// # Errors
+    /// [`FaultCode::Internal`] if the product is too long for a frame.
+    pub fn product_reply(
+        &mut self,
+        group: GroupId,
+        tokens: usize,
+        product: &[u32],
+    ) -> Result<Vec<u8>, Refusal> {
+        let block = Block { index: group.0, count: tokens as u32 };
+        let mut payload = Vec::from(block.encode());
+        payload.extend(product.iter().flat_map(|word| word.to_le_bytes()));
+        self.frame(FrameType::ProductReply, &payload)
+    }
+
+    fn unit(&mut self, open: &UnitOpen, set: ParameterId) -> Result<Action, Refusal> {
+        let State::Preparing { units_left, max_payload, unit } = &mut self.state else {
+            return Err(WireError::Order.into());
+        };
+        *units_left = units_left.checked_sub(1).ok_or(FaultCode::Limits)?;
+        let seed = PublicSeed(open.seed);
+        let job = UnitJob::new(&self.engine, GroupId(open.group), set, seed, *max_payload)?;
+        *unit = Some(Box::new(job));
+        Ok(Action::Receive)
+    }
+
+    fn bodies(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
+        let State::Preparing { unit, .. } = &mut self.state else {
+            return Err(WireError::Order.into());
+        };
+        let complete = unit.as_mut().ok_or(WireError::Order)?.receive(payload)?;
+        match unit.take() {
+            Some(job) if complete => Ok(Action::Unit(job)),
+            job => {
+                *unit = job;
+                Ok(Action::Receive)
+            }
+        }
+    }
+
+    /// The frame that carries a payload of result rows.
+    ///
+    /// # Errors
+    /// [`FaultCode::Internal`] if it is too long for a frame.
+    pub fn unit_rows(&mut self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.frame(FrameType::UnitRows, payload)
+    }
+
+    /// The frame that tells the peer why its session ends.
+    #[must_use]
+    pub fn fault(&mut self, code: FaultCode) -> Option<Vec<u8>> {
+        let mut body = [0; 16];
+        let length = encode_body(&Fault { code }, &mut body).ok()?;
+        self.frame(FrameType::Fault, &body[..length]).ok()
+    }
+
+    fn frame(&mut self, frame: FrameType, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let (session, set) = self.identity.ok_or(FaultCode::Internal)?;
+        if payload.len() > MAX_PAYLOAD {
+            return Err(FaultCode::Internal.into());
+        }
+        let length = payload.len() as u32;
+        let header = Header { frame, set, session, sequence: self.sent, length };
+        self.sent = self.sent.checked_add(1).ok_or(FaultCode::Limits)?;
+        let mut out = Vec::with_capacity(HEADER_BYTES + payload.len());
+        out.extend(header.encode());
+        out.extend(payload);
+        Ok(out)
+    }
+
+    /// The model that is served.
+    #[must_use]
+    pub fn digest(&self) -> ModelDigest {
+        self.engine.digest()
+    }
+}

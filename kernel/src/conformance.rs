@@ -1,0 +1,97 @@
+//! How a backend is tested: the suites that all of them run, as library code.
+//!
+//! A suite is a list of cases, each a function that takes a backend and panics where it errs. The
+//! expected values always come from the reference implementation, the inputs from here: edge
+//! values first, then deterministic noise, so that a failure repeats. A backend is tested by one
+//! line of its own test crate, which makes a test of every case:
+//!
+//! ```
+//! # use kernel::accel::Reference;
+//! kernel::accelerator_suite!(reference, Some(Reference::default()));
+//! # fn main() {}
+//! ```
+//!
+//! A backend that this machine cannot run says `SKIPPED: <name>: <why>` on standard error and
+//! passes, or fails where an environment variable asks for it; see
+//! [`accelerator_suite!`](crate::accelerator_suite).
+
+pub mod accelerator;
+
+use crate::prime::PrimeId;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Deterministic noise (SplitMix64).
+#[derive(Clone, Debug)]
+pub struct Noise(u64);
+
+impl Noise {
+    /// Noise that differs with the seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+}
+
+/// Residues modulo `p` at the edges of the range.
+#[must_use]
+pub const fn edge_residues(p: PrimeId) -> [u32; 6] {
+    let p = p.value();
+    [0, 1, p - 1, p / 2, p / 2 + 1, 0x00ff_ff00]
+}
+
+/// Weights at the edges of the range.
+pub const EDGE_WEIGHTS: [i8; 6] = [-128, -127, -1, 0, 1, 127];
+
+/// `len` residues modulo `p`: the edges first, then noise.
+#[must_use]
+pub fn residues(p: PrimeId, seed: u64, len: usize) -> Vec<u32> {
+    let mut noise = Noise::new(seed);
+    let noise = core::iter::repeat_with(|| (noise.bits() % u64::from(p.value())) as u32);
+    edge_residues(p).into_iter().chain(noise).take(len).collect()
+}
+
+/// `len` weights: the edges first, then noise.
+#[must_use]
+pub fn weights(seed: u64, len: usize) -> Vec<i8> {
+    let mut noise = Noise::new(seed);
+    let noise = core::iter::repeat_with(|| noise.bits() as i8);
+    EDGE_WEIGHTS.into_iter().chain(noise).take(len).collect()
+}
+
+/// A backend, or why there is none on this machine.
+pub trait Outcome {
+    /// The backend.
+    type Backend;
+
+    /// The backend.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    fn outcome(self) -> Result<Self::Backend, String>;
+}
+
+impl<B> Outcome for Option<B> {
+    type Backend = B;
+
+    fn outcome(self) -> Result<B, String> {
+        self.ok_or_else(|| "not available on this machine".to_string())
+    }
+}
+
+impl<B, E: core::fmt::Display> Outcome for Result<B, E> {
+    type Backend = B;
+
+    fn outcome(self) -> Result<B, String> {
+        self.map_err(|e| e.to_string())
+    }
+}
