@@ -133,10 +133,11 @@ fn logits_agree_with_float_forward_passes() {
     }
 }
 
-/// The same with other head shapes, and with states so small that the norms' epsilon rules them.
+/// The same with other head shapes; with states so small that the norms' epsilon rules them; and
+/// with attention scores beyond the range of an f32 exponential.
 #[test]
-fn small_states_agree_with_a_float_forward_pass() {
-    for gain in [1.0, 1e-2, 1e-3] {
+fn small_and_large_states_agree_with_a_float_forward_pass() {
+    for gain in [1.0, 1e-2, 1e-3, 16.0] {
         let model = Model::amplified(gain);
         let tokens = [9, 0, 4, 4, 10, 2, 1];
         let found = one_at_a_time(&model, &tokens).concat().into_iter().map(f64::from);
