@@ -4,11 +4,11 @@ mod connection;
 
 use crate::engine::Engine;
 use crate::session::SessionLimits;
-use std::future::Future;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;

@@ -129,6 +129,19 @@ impl ParameterId {
         })
     }
 
+    /// The set of N = `tokens`, or `None` where no secure set has that degree.
+    #[must_use]
+    pub const fn for_batch(tokens: usize) -> Option<Self> {
+        Some(match tokens {
+            4096 => Self::Masked4096x1,
+            2048 => Self::Masked2048x2,
+            1024 => Self::Masked1024x4,
+            512 => Self::Masked512x8,
+            256 => Self::Masked256x16,
+            _ => return None,
+        })
+    }
+
     /// (N, K).
     #[must_use]
     pub const fn degree_and_rank(self) -> (usize, usize) {
@@ -147,6 +160,26 @@ impl ParameterId {
             Self::InsecureToy4x1 => of::<InsecureToy4x1>(),
         }
     }
+}
+
+/// Runs `$body` with the type alias `$S` bound to the masked parameter set of a
+/// [`ParameterId`](crate::params::ParameterId), or `$otherwise` for a set that is not offered.
+#[macro_export]
+macro_rules! with_masked_set {
+    ($id:expr, $S:ident => $body:expr, $otherwise:expr) => {
+        $crate::with_masked_set!(@ $id, $S, $body, $otherwise,
+            Masked4096x1 Masked2048x2 Masked1024x4 Masked512x8 Masked256x16)
+    };
+    (@ $id:expr, $S:ident, $body:expr, $otherwise:expr, $($set:ident)+) => {
+        match $id {
+            $($crate::params::ParameterId::$set => {
+                type $S = $crate::params::$set;
+                $body
+            })+
+            #[allow(unreachable_patterns, reason = "insecure sets exist under a feature")]
+            _ => $otherwise,
+        }
+    };
 }
 
 /// The limbs of masked mode, in wire order, as an accelerator names them.

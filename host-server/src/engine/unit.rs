@@ -1,4 +1,5 @@
 use super::Engine;
+use core::ops::Range;
 use kernel::accel::AccelError;
 use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, ParameterId};
@@ -6,7 +7,6 @@ use kernel::stream::PublicSeed;
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, pack_residues, packed_len, unpack_residues,
 };
-use std::ops::Range;
 
 /// Bytes of result ciphertexts that a unit holds at a time.
 const BUFFER_BYTES: usize = 64 << 20;

@@ -1,10 +1,10 @@
 use super::Shared;
 use crate::engine::{Engine, UnitJob, UnitTile};
 use crate::session::{Action, Refusal, Session};
+use core::net::SocketAddr;
+use core::time::Duration;
 use kernel::wire::{FaultCode, HEADER_BYTES, Header, MAX_PAYLOAD};
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;

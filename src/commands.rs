@@ -1,0 +1,22 @@
+//! The commands, one file each.
+
+mod convert;
+mod demo;
+mod generate;
+mod provision;
+mod serve;
+
+use crate::cli::{Command, Convert};
+use anyhow::Result;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Generate(options) => generate::run(&options),
+        Command::Serve(options) => serve::run(&options),
+        Command::Convert(Convert::Host(folders)) => convert::host(&folders),
+        Command::Convert(Convert::Device(folders)) => convert::device(&folders),
+        Command::Provision(options) => provision::run(&options),
+    }
+}

@@ -1,0 +1,62 @@
+use crate::cli::ConvertFolders;
+use crate::entropy::SystemEntropy;
+use crate::progress;
+use crate::report::Bytes;
+use anyhow::Result;
+use host_server::model::{DeviceSummary, HostManifest, convert_device, convert_host};
+use std::path::Path;
+
+/// Converts for a host, behind a progress bar.
+pub(crate) fn host_bundle(checkpoint: &Path, out: &Path) -> Result<HostManifest> {
+    let bar = progress::count("host bundle", 0);
+    let manifest = convert_host(checkpoint, out, &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(manifest?)
+}
+
+/// Converts for a device, behind a progress bar.
+pub(crate) fn device_bundle(checkpoint: &Path, out: &Path) -> Result<DeviceSummary> {
+    let bar = progress::count("device bundle", 0);
+    let summary = convert_device(checkpoint, out, &mut SystemEntropy, &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    Ok(summary?)
+}
+
+/// `subrosa convert host`.
+pub(super) fn host(folders: &ConvertFolders) -> Result<()> {
+    let manifest = host_bundle(&folders.checkpoint, &folders.out)?;
+    eprintln!(
+        "host bundle in {}: {} groups, {} rows, digest {}",
+        folders.out.display(),
+        manifest.config.group_count(),
+        manifest.config.total_rows(),
+        manifest.digest
+    );
+    eprintln!("serve it with: subrosa serve --model {}", folders.out.display());
+    Ok(())
+}
+
+/// `subrosa convert device`.
+pub(super) fn device(folders: &ConvertFolders) -> Result<()> {
+    let summary = device_bundle(&folders.checkpoint, &folders.out)?;
+    eprintln!(
+        "device bundle in {}: {}, digest {}",
+        folders.out.display(),
+        Bytes(summary.bytes),
+        summary.digest
+    );
+    if !summary.has_token_texts {
+        eprintln!("warning: no tokenizer.json: give prompts as --prompt-ids; texts stay empty");
+    }
+    if summary.stop_tokens.is_empty() {
+        eprintln!("warning: the model names no token that ends a text");
+    }
+    eprintln!("it holds secret check vectors: keep it from every host, one for each device");
+    Ok(())
+}

@@ -1,0 +1,102 @@
+use super::convert::{device_bundle, host_bundle};
+use super::serve::engine;
+use crate::cli::Demo;
+use crate::run::{self, Parties, Source};
+use anyhow::{Context, Result, anyhow};
+use host_server::model::HostBundle;
+use host_server::server::{Limits, Server};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The built-in model: what `models/demo` holds.
+const DEMO_MODEL: [(&str, &[u8]); 5] = [
+    ("config.json", include_bytes!("../../models/demo/config.json")),
+    ("generation_config.json", include_bytes!("../../models/demo/generation_config.json")),
+    ("model.safetensors", include_bytes!("../../models/demo/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../../models/demo/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../../models/demo/tokenizer_config.json")),
+];
+
+/// `subrosa demo`: both sides on this machine, through real TCP on loopback.
+pub(super) fn run(options: &Demo) -> Result<()> {
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let (checkpoint, model) = match &options.model {
+        Some(path) => (path.clone(), path.display().to_string()),
+        None => (unpack(&folder.path().join("model"))?, "built-in demo model".to_owned()),
+    };
+    let (host, device) = (folder.path().join("host"), folder.path().join("device"));
+    host_bundle(&checkpoint, &host)?;
+    device_bundle(&checkpoint, &device)?;
+
+    let weights = HostBundle::open(&host)?;
+    let engine = Arc::new(engine(&weights, options.threads)?);
+    let backend = engine.backend();
+    let server = HostThread::start(engine)?;
+    eprintln!("{model}: host on {} ({backend})", server.address);
+    let parties = Parties {
+        host: server.address.to_string(),
+        device: &device,
+        weights: Some(&weights),
+        backend: Some(backend),
+        model,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(run::run(&options.request, &parties, Source::Host));
+    server.stop();
+    result
+}
+
+fn unpack(folder: &Path) -> Result<std::path::PathBuf> {
+    std::fs::create_dir_all(folder)?;
+    for (name, bytes) in DEMO_MODEL {
+        std::fs::write(folder.join(name), bytes)
+            .with_context(|| format!("unpacking the demo model to {}", folder.display()))?;
+    }
+    Ok(folder.to_owned())
+}
+
+/// A host in a thread of its own, on a free port of loopback.
+struct HostThread {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl HostThread {
+    fn start(engine: Arc<host_server::engine::Engine>) -> Result<Self> {
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let outcome = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .and_then(|runtime| {
+                    let _inside = runtime.enter();
+                    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                    let server = Server::bind(loopback, engine, Limits::default())?;
+                    Ok((server.address()?, server, runtime))
+                });
+            match outcome {
+                Ok((address, server, runtime)) => {
+                    if ready.send(Ok(address)).is_ok() {
+                        runtime.block_on(server.run(async {
+                            let _ = stopped.await;
+                        }));
+                    }
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
+            }
+        });
+        let address = started.recv().map_err(|_| anyhow!("the host thread ended"))??;
+        Ok(Self { address, stop, thread })
+    }
+
+    fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}

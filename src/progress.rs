@@ -1,0 +1,41 @@
+//! Progress bars and logs, on stderr.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::time::Duration;
+
+/// Logs to stderr: warnings, or more at the user's wish.
+pub(crate) fn init_logs(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}
+
+/// A bar over `length` bytes.
+pub(crate) fn bytes(label: &'static str, length: u64) -> ProgressBar {
+    bar(label, length, "{bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+}
+
+/// A bar over `length` things.
+pub(crate) fn count(label: &'static str, length: u64) -> ProgressBar {
+    bar(label, length, "{pos} of {len}, {eta} left")
+}
+
+fn bar(label: &'static str, length: u64, tail: &str) -> ProgressBar {
+    let template = format!("{{prefix:12}} [{{bar:28}}] {tail}");
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(label);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
