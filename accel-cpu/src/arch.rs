@@ -49,6 +49,7 @@ fn recombine<P: Prime>(sums: [i32; 4]) -> u32 {
 }
 
 /// Runs `$body` with `$array` bound to the `$rows` of a slice as an array of their number.
+#[cfg(target_arch = "x86_64")]
 macro_rules! with_height {
     ($rows:expr, $array:ident => $body:expr) => {
         match $rows {
@@ -80,4 +81,5 @@ macro_rules! with_height {
         }
     };
 }
+#[cfg(target_arch = "x86_64")]
 use with_height;

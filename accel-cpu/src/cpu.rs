@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Most columns that go row by column; above, packing them in tiles pays.
 const FEW: usize = 8;
 /// Multiply-adds of an int8 and a residue below which waking a thread costs more than it brings.
-const WORTH_A_THREAD: usize = 1 << 20;
+const WORTH_A_THREAD: usize = 1 << 21;
 
 /// The accelerator that runs on the processor. See the [crate] page.
 pub struct Cpu {

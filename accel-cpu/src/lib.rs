@@ -38,7 +38,10 @@
 //! ```
 #![deny(unsafe_code)]
 
-#[expect(unsafe_code, reason = "SIMD loads, and entry into code for detected instruction sets")]
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "SIMD loads, and entry into code for detected instruction sets")
+)]
 mod arch;
 mod cpu;
 mod few;

@@ -42,11 +42,11 @@ impl Noise {
     }
 }
 
-/// Residues modulo `p` at the edges of the range.
+/// Residues modulo `p` at the edges of the range, and with all bits of the lower bytes.
 #[must_use]
-pub const fn edge_residues(p: PrimeId) -> [u32; 6] {
+pub const fn edge_residues(p: PrimeId) -> [u32; 7] {
     let p = p.value();
-    [0, 1, p - 1, p / 2, p / 2 + 1, 0x00ff_ff00]
+    [0, 1, p - 1, p - 2, p / 2, p / 2 + 1, 0x00ff_ffff]
 }
 
 /// Weights at the edges of the range.

@@ -27,7 +27,7 @@ pub fn linear(backend: &dyn Accelerator) {
     let id = Weights::new(n, weights(1, m * n)).load(backend);
     for p in PrimeId::ALL {
         let (x, y) = (residues(p, 2, n * columns), residues(p, 3, n * columns));
-        let [_, _, _, _, _, _, a, b] = residues(p, 4, 8)[..] else { unreachable!() };
+        let [a, b] = residues(p, 4, 10)[8..] else { unreachable!() };
         let combine = |x: &[u32], y: &[u32]| -> Vec<u32> {
             with_prime!(p, P => {
                 use crate::prime::Prime;

@@ -42,8 +42,8 @@ pub fn longest_rows(backend: &dyn Accelerator) {
     for weight in [-128, 127] {
         let pair = Pair::new(backend, &Weights::new(n, alloc::vec![weight; 2 * n]));
         for p in PrimeId::ALL {
-            // Largest word; largest bytes (0xff in every plane that has them).
-            for residue in [p.value() - 1, p.value() >> 8, (p.value() - 1) & 0xff00_ffff] {
+            // The largest bytes in every plane: p - 1 ends in 00 00, p - 2 in ff ff.
+            for residue in [p.value() - 1, p.value() - 2, 0x00ff_ffff] {
                 for columns in [1, 17] {
                     pair.check(0..2, p, &alloc::vec![residue; n * columns], columns);
                 }
@@ -88,6 +88,11 @@ pub fn many_rows(backend: &dyn Accelerator) {
         }
         pair.unload();
     }
+    // As large as one token's work, for backends that split it.
+    let pair = Pair::noise(backend, 1300, 2050);
+    pair.check_noise(0..1300, 1);
+    pair.check_noise(7..1299, 2);
+    pair.unload();
 }
 
 /// Enough work for threads to share, and rows longer than any block.
