@@ -1,2 +1,48 @@
-//! xtask
-fn main() {}
+//! The commands of the workshop. `cargo xtask test` runs everything that a change has to pass;
+//! every step of it is also a command of its own.
+
+mod bare_metal;
+mod licences;
+mod packages;
+mod rules;
+mod shell;
+mod source;
+mod steps;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of subrosa's workshop.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every step below in this order, and stop at the first that fails
+    Test {
+        /// Run the steps after a failed one too, and report them all
+        #[arg(long)]
+        keep_going: bool,
+    },
+    #[command(flatten)]
+    Step(steps::Step),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Test { keep_going } => steps::run_all(keep_going),
+        Command::Step(step) => step.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The proof that the device's half needs neither an operating system nor an allocator.
+//!
+//! A rustup target would not do: its sysroot carries `alloc`. Here the core library, and nothing
+//! else, is built from source, so that a crate that asks for `alloc` or `std` finds neither.
+//! Every crate is built on its own, since in one build they would share their features.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::shell;
+
+/// The crates that run on bare metal with their default features.
+pub(crate) const CRATES: [&str; 2] = ["kernel", "device-client"];
+
+/// A Cortex-M4 or M7 with a floating-point unit.
+const TARGET: &str = "thumbv7em-none-eabihf";
+
+/// A sysroot with a compiler, a cargo and the source of the library, where it is not Debian's.
+const SYSROOT: &str = "SUBROSA_BARE_METAL_SYSROOT";
+
+/// The features by which crates ask for an allocator or an operating system.
+const HOSTED: [&str; 6] = ["std", "alloc", "use-std", "use-alloc", "use_std", "use_alloc"];
+
+/// Checks the dependencies' features, and then builds.
+pub(crate) fn check() -> Result<()> {
+    for name in CRATES {
+        let tree = shell::output(&mut shell::cargo([
+            "tree",
+            "--locked",
+            "--package",
+            name,
+            "--target",
+            TARGET,
+            "--prefix",
+            "none",
+            "--edges",
+            "normal,no-proc-macro",
+            "--format",
+            "{p} [{f}]",
+        ]))?;
+        let hosted = hosted(&tree);
+        ensure!(
+            hosted.is_empty(),
+            "without features, {name} turns these on: {}; `cargo tree --package {name} \
+             --edges normal,features --invert <dependency>` tells through whom",
+            hosted.join(", ")
+        );
+        println!("{name}: no dependency asks for std or alloc");
+    }
+    let sysroot = env::var_os(SYSROOT).map_or_else(|| PathBuf::from("/usr"), PathBuf::from);
+    for file in ["bin/cargo", "bin/rustc", "lib/rustlib/src/rust/library/core/Cargo.toml"] {
+        let file = sysroot.join(file);
+        ensure!(
+            file.exists(),
+            "no {}: install Debian's rustc-web, cargo-web and rust-web-src (`cargo xtask packages` \
+             does it), or let {SYSROOT} name the sysroot of a toolchain with its source",
+            file.display()
+        );
+    }
+    let target_dir = target_dir()?;
+    for name in CRATES {
+        let mut build = shell::command(sysroot.join("bin/cargo"));
+        forget_toolchain(&mut build);
+        build
+            .env("RUSTC", sysroot.join("bin/rustc"))
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_DIR", &target_dir)
+            .args(["build", "--locked", "--package", name, "--target", TARGET])
+            .args(["-Z", "build-std=core"])
+            // It is a proof, not a product: do not spend time on optimising it.
+            .args(["--config", "profile.dev.package.'*'.opt-level=0"])
+            .args(["--config", "profile.dev.debug=false"]);
+        if shell::run(&mut build).is_err() {
+            bail!(
+                "{name} does not build for bare metal; if it misses `alloc` or `std`, then it or \
+                 one of its dependencies uses them without a feature that is off by default"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A folder of its own: the compiler is another one than that of the other steps.
+fn target_dir() -> Result<PathBuf> {
+    let dir = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let dir = shell::root().join(dir).join("bare-metal");
+    std::path::absolute(dir).context("cannot name the target folder")
+}
+
+/// Takes out of the environment what belongs to the toolchain that runs xtask.
+fn forget_toolchain(command: &mut Command) {
+    for name in [
+        "CARGO",
+        "CARGO_BUILD_TARGET",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "LD_LIBRARY_PATH",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+    ] {
+        command.env_remove(name);
+    }
+}
+
+/// The dependencies in a tree that have a feature from [`HOSTED`], as `name/feature`.
+fn hosted(tree: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in tree.lines() {
+        let name = line.split(' ').next().unwrap_or_default();
+        let features = line.rsplit_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        for feature in features.map_or("", |(features, _)| features).split(',') {
+            let asked = format!("{name}/{feature}");
+            if HOSTED.contains(&feature) && !found.contains(&asked) {
+                found.push(asked);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hosted;
+
+    #[test]
+    fn finds_features_that_want_a_host() {
+        let tree = "kernel v0.1.0 (/somewhere/std) [default]\n\
+                    half v2.7.1 []\n\
+                    serde v1.0.229 [derive,std]\n\
+                    postcard v1.1.3 [use-std,alloc] (*)\n\
+                    serde v1.0.229 [derive,std] (*)\n\
+                    typenum v1.20.1 [no_std,const-generics]\n";
+        assert_eq!(hosted(tree), ["serde/std", "postcard/use-std", "postcard/alloc"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! The steps of `cargo xtask test`, and the run through all of them.
+
+use core::time::Duration;
+use std::process::Stdio;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+
+use crate::{bare_metal, licences, packages, rules, shell};
+
+/// One step; the order here is the order they run in. Quick ones come first, and the tests last,
+/// so that the count of passed tests is the last thing above the summary.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Step {
+    /// Install the Debian packages that the other steps need (as root; otherwise name them)
+    Packages,
+    /// Check the house rules: length of files, places of unsafe code, nothing left to do
+    Rules,
+    /// Check the formatting
+    Fmt,
+    /// Check the licence of every dependency against deny.toml
+    Licences,
+    /// Build kernel and device-client for a bare Cortex-M, without std and without an allocator
+    BareMetal,
+    /// Run clippy with every warning an error
+    Clippy,
+    /// Build the documentation with every warning an error
+    Docs,
+    /// Run the documentation's examples and all other tests
+    Unit,
+}
+
+impl Step {
+    const ALL: [Self; 8] = [
+        Self::Packages,
+        Self::Rules,
+        Self::Fmt,
+        Self::Licences,
+        Self::BareMetal,
+        Self::Clippy,
+        Self::Docs,
+        Self::Unit,
+    ];
+
+    /// The name of the command that runs this step alone.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Packages => "packages",
+            Self::Rules => "rules",
+            Self::Fmt => "fmt",
+            Self::Licences => "licences",
+            Self::BareMetal => "bare-metal",
+            Self::Clippy => "clippy",
+            Self::Docs => "docs",
+            Self::Unit => "unit",
+        }
+    }
+
+    /// Runs this step.
+    pub(crate) fn run(self) -> Result<()> {
+        match self {
+            Self::Packages => packages::install(),
+            Self::Rules => rules::check(),
+            Self::Fmt => shell::run(&mut shell::cargo(["fmt", "--all", "--check"])),
+            Self::Licences => licences::check(),
+            Self::BareMetal => bare_metal::check(),
+            Self::Clippy => clippy(),
+            Self::Docs => docs(),
+            Self::Unit => unit(),
+        }
+    }
+}
+
+/// Clippy over everything, and once more over the bare crates alone: in the whole workspace
+/// another crate turns their features on, and code that is unused without them looks used.
+fn clippy() -> Result<()> {
+    let clippy = |what: &[&str]| {
+        let command = ["clippy", "--locked"].iter().chain(what).chain(&["--", "-D", "warnings"]);
+        shell::run(&mut shell::cargo(command.copied()))
+    };
+    clippy(&["--workspace", "--all-targets", "--all-features"])?;
+    bare_metal::CRATES.iter().try_for_each(|name| clippy(&["--package", name, "--lib"]))
+}
+
+fn docs() -> Result<()> {
+    let doc = ["doc", "--locked", "--workspace", "--no-deps", "--all-features"];
+    shell::run(shell::cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The tests, with cargo-nextest where it is installed.
+fn unit() -> Result<()> {
+    let nextest = shell::cargo(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if nextest {
+        shell::run(&mut shell::cargo(["test", "--locked", "--workspace", "--doc"]))?;
+        shell::run(&mut shell::cargo(["nextest", "run", "--locked", "--workspace"]))
+    } else {
+        println!("cargo-nextest is not installed: cargo runs the tests itself");
+        shell::run(&mut shell::cargo(["test", "--locked", "--workspace"]))
+    }
+}
+
+/// Runs every step, and ends with a table of how each went.
+pub(crate) fn run_all(keep_going: bool) -> Result<()> {
+    let start = Instant::now();
+    let mut table = String::new();
+    let mut failed = Vec::new();
+    for step in Step::ALL {
+        let name = step.name();
+        if !failed.is_empty() && !keep_going {
+            table += &row(name, "not run", None);
+            continue;
+        }
+        println!("\n=== {name} ===");
+        let began = Instant::now();
+        let outcome = step.run();
+        let took = began.elapsed();
+        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!("=== {name}: {word} after {} ===", seconds(took));
+        table += &row(name, word, Some(took));
+        if let Err(error) = outcome {
+            eprintln!("error: {error:#}");
+            failed.push(name);
+        }
+    }
+    table += &row("total", "", Some(start.elapsed()));
+    println!("\n{table}");
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let again: Vec<_> = failed.iter().map(|name| format!("`cargo xtask {name}`")).collect();
+    bail!("{} failed; alone: {}", failed.join(", "), again.join(", "));
+}
+
+fn row(name: &str, outcome: &str, took: Option<Duration>) -> String {
+    format!("{name:<12}{outcome:<10}{:>10}\n", took.map(seconds).unwrap_or_default())
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Subcommand;
+
+    use super::Step;
+
+    /// What the summary tells people to type is a command, and no step is left out of the run.
+    #[test]
+    fn steps_are_the_commands() {
+        let command = Step::augment_subcommands(clap::Command::new("xtask"));
+        let commands: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(commands, Step::ALL.map(Step::name));
+    }
+}
