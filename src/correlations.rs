@@ -6,7 +6,7 @@
 //! The counts move, durably, before a token is used.
 
 use anyhow::{Context, Result, bail};
-use device_client::store::{CorrelationStore, MaskAddress, StoreError};
+use device_client::store::{CorrelationStore, StoreError};
 use host_server::engine::Engine;
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
 use kernel::check::{LinearCheck, Poison};
@@ -32,7 +32,7 @@ pub(crate) struct ProvisionedStore {
 }
 
 struct Group {
-    rows: usize,
+    shape: GroupShape,
     seed: Seed,
     /// Where its z begins.
     offset: u64,
@@ -82,7 +82,7 @@ impl ProvisionedStore {
             let mut seed = [0; SEED_BYTES];
             file.read_exact(&mut seed)?;
             let seed = Seed::from_bytes(seed);
-            groups.push(Group { rows: place.0.rows, seed, offset: place.1, used, next: used });
+            groups.push(Group { shape: place.0, seed, offset: place.1, used, next: used });
         }
         Ok(Self { file, tokens, groups })
     }
@@ -115,15 +115,16 @@ impl CorrelationStore for ProvisionedStore {
         self.write_counts().map_err(|_| StoreError::Storage)
     }
 
-    fn take(&mut self, group: GroupId, z: &mut [u32]) -> Result<MaskAddress<'_>, StoreError> {
+    fn take(&mut self, group: GroupId, r: &mut [u32], z: &mut [u32]) -> Result<(), StoreError> {
         let group = self.groups.get_mut(group.0 as usize).ok_or(StoreError::Order)?;
-        if group.next == group.used || z.len() != group.rows {
+        let GroupShape { rows, columns } = group.shape;
+        if group.next == group.used || r.len() != columns || z.len() != rows {
             return Err(StoreError::Order);
         }
         let token = group.next;
         group.next += 1;
-        let at = group.offset + u64::from(token) * 4 * group.rows as u64;
-        let mut bytes = vec![0; 4 * group.rows];
+        let at = group.offset + u64::from(token) * 4 * rows as u64;
+        let mut bytes = vec![0; 4 * rows];
         self.file
             .seek(SeekFrom::Start(at))
             .and_then(|_| self.file.read_exact(&mut bytes))
@@ -131,7 +132,8 @@ impl CorrelationStore for ProvisionedStore {
         for (z, word) in z.iter_mut().zip(bytes.chunks_exact(4)) {
             *z = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
         }
-        Ok(MaskAddress { seed: &group.seed, token: token as usize })
+        one_time_mask(&group.seed, token as usize, 0, r);
+        Ok(())
     }
 
     fn begin_unit(&mut self, _: GroupId, _: usize, _: Seed) -> Result<(), StoreError> {

@@ -13,7 +13,6 @@ use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, PrimeId, T};
 use kernel::schedule::Schedule;
-use kernel::stream::one_time_mask;
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
     SessionId, WireError, encode_body, pack_residues, unpack_residues,
@@ -214,8 +213,7 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         let c = &mut c[..tokens * n];
         let rows = request.x.chunks_exact(n).zip(z.chunks_exact_mut(m));
         for ((x, z), c) in rows.zip(c.chunks_exact_mut(n)) {
-            let mask = self.store.take(request.group, z)?;
-            one_time_mask(mask.seed, mask.token, 0, c);
+            self.store.take(request.group, c, z)?;
             mask_assign(x, c);
             let mut check = LinearCheck::default();
             for repetition in 0..CHECK_REPETITIONS {

@@ -13,15 +13,6 @@ pub use memory::MemoryStore;
 use kernel::model::GroupId;
 use kernel::stream::Seed;
 
-/// Where the one-time mask of a token comes from: its unit's seed and its place in the unit.
-#[derive(Debug)]
-pub struct MaskAddress<'a> {
-    /// The mask seed of the unit.
-    pub seed: &'a Seed,
-    /// The token's index within the unit.
-    pub token: usize,
-}
-
 /// Why a store cannot serve.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -62,11 +53,13 @@ pub trait CorrelationStore {
     /// [`StoreError::TooFew`], with nothing reserved or burned, or a storage failure.
     fn reserve(&mut self, demand: &dyn Fn(GroupId) -> u32) -> Result<(), StoreError>;
 
-    /// Takes the next reserved token of `group`: writes z, one word a row, and says where r is.
+    /// Takes the next reserved token of `group`: writes its r, one word a column, and its z, one
+    /// word a row. They are gone from the store then.
     ///
     /// # Errors
-    /// [`StoreError::Order`] when none is left, or a storage failure.
-    fn take(&mut self, group: GroupId, z: &mut [u32]) -> Result<MaskAddress<'_>, StoreError>;
+    /// [`StoreError::Order`] when none is left or the lengths are not the group's, or a storage
+    /// failure.
+    fn take(&mut self, group: GroupId, r: &mut [u32], z: &mut [u32]) -> Result<(), StoreError>;
 
     /// Begins a unit of `tokens` tokens.
     ///

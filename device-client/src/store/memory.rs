@@ -1,8 +1,8 @@
-use super::{CorrelationStore, MaskAddress, StoreError};
+use super::{CorrelationStore, StoreError};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use kernel::model::{GroupId, ModelConfig};
-use kernel::stream::Seed;
+use kernel::model::{GroupId, GroupShape, ModelConfig};
+use kernel::stream::{Seed, one_time_mask};
 use zeroize::Zeroize;
 
 /// A store in memory, gone with the process. What it erases, it overwrites.
@@ -16,6 +16,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Group {
     rows: usize,
+    columns: usize,
     units: VecDeque<Unit>,
     /// Tokens at the front of `units` that are reserved.
     reserved: u32,
@@ -46,8 +47,11 @@ impl MemoryStore {
     /// An empty store for a model.
     #[must_use]
     pub fn new(config: &ModelConfig) -> Self {
-        let rows = |group| config.shape(group).map_or(0, |shape| shape.rows);
-        let groups = config.groups().map(|g| Group { rows: rows(g), ..Group::default() }).collect();
+        let groups = config
+            .groups()
+            .filter_map(|group| config.shape(group))
+            .map(|GroupShape { rows, columns }| Group { rows, columns, ..Group::default() })
+            .collect();
         Self { groups, open: None }
     }
 
@@ -102,20 +106,21 @@ impl CorrelationStore for MemoryStore {
         Ok(())
     }
 
-    fn take(&mut self, group: GroupId, z: &mut [u32]) -> Result<MaskAddress<'_>, StoreError> {
+    fn take(&mut self, group: GroupId, r: &mut [u32], z: &mut [u32]) -> Result<(), StoreError> {
         let group = self.groups.get_mut(group.0 as usize).ok_or(StoreError::Order)?;
-        if group.reserved == 0 || z.len() != group.rows {
+        if group.reserved == 0 || r.len() != group.columns || z.len() != group.rows {
             return Err(StoreError::Order);
         }
         group.reserved -= 1;
         let rows = group.rows;
         let unit = group.front().ok_or(StoreError::Order)?;
         let token = unit.used;
+        one_time_mask(&unit.masks, token, 0, r);
         let held = &mut unit.z[token * rows..][..rows];
         z.copy_from_slice(held);
         held.zeroize();
         unit.used += 1;
-        Ok(MaskAddress { seed: &unit.masks, token })
+        Ok(())
     }
 
     fn begin_unit(&mut self, group: GroupId, tokens: usize, masks: Seed) -> Result<(), StoreError> {
@@ -185,6 +190,12 @@ mod tests {
         store.finish_unit(true).unwrap();
     }
 
+    fn mask(seed: u8, token: usize) -> [u32; 4] {
+        let mut r = [0; 4];
+        one_time_mask(&Seed::from_bytes([seed; 32]), token, 0, &mut r);
+        r
+    }
+
     #[test]
     fn tokens_come_out_once_and_in_order_across_units() {
         let mut store = store();
@@ -199,16 +210,17 @@ mod tests {
         );
         store.reserve(&only_head(3)).unwrap();
         assert_eq!(store.available(head), 1);
-        let mut z = [0; 3];
-        for (base, token) in [(100, 0), (110, 1), (200, 0)] {
-            assert_eq!(store.take(head, &mut z).unwrap().token, token);
+        let (mut r, mut z) = ([0; 4], [0; 3]);
+        for (base, seed, token) in [(100, 100, 0), (110, 100, 1), (200, 200, 0)] {
+            store.take(head, &mut r, &mut z).unwrap();
             assert_eq!(z, [base, base + 1, base + 2]);
+            assert_eq!(r, mask(seed, token));
         }
-        assert_eq!(store.take(head, &mut z).unwrap_err(), StoreError::Order);
+        assert_eq!(store.take(head, &mut r, &mut z), Err(StoreError::Order));
         // What a reservation leaves over is burned by the next.
         store.reserve(&only_head(1)).unwrap();
-        assert_eq!(store.take(head, &mut z).unwrap().seed.expose(), &[200; 32]);
-        assert_eq!(z, [210, 211, 212]);
+        store.take(head, &mut r, &mut z).unwrap();
+        assert_eq!((r, z), (mask(200, 1), [210, 211, 212]));
         assert_eq!(store.available(head), 0);
     }
 
@@ -219,8 +231,9 @@ mod tests {
         put(&mut store, 4, 3, 2, 100);
         store.reserve(&|g| u32::from(g == head)).unwrap();
         store.reserve(&|g| u32::from(g == head)).unwrap();
-        let mut z = [0; 3];
-        assert_eq!(store.take(head, &mut z).unwrap().token, 1);
+        let (mut r, mut z) = ([0; 4], [0; 3]);
+        store.take(head, &mut r, &mut z).unwrap();
+        assert_eq!(r, mask(100, 1));
         store.begin_unit(head, 1, Seed::from_bytes([0; 32])).unwrap();
         assert_eq!(store.finish_unit(true), Err(StoreError::Order));
         store.begin_unit(head, 1, Seed::from_bytes([0; 32])).unwrap();
