@@ -71,7 +71,7 @@ def main():
     torch.set_num_threads(2)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
-    if args.ask:
+    if args.ask is not None:
         print(answers(model, tokenizer, [args.ask])[0])
         return
     for name, path in [("held-out", args.heldout), ("hand-written", HERE / "freeform.jsonl")]:
