@@ -68,6 +68,10 @@ pub(crate) struct Request {
     /// Tokens that one offline batch prepares: 256, 512, 1024, 2048 or 4096
     #[arg(long, default_value_t = 256)]
     pub(crate) batch: u32,
+    /// Microseconds between the public moments at which requests may leave, so that the time of
+    /// the device's own computing does not show; 0 sends at once
+    #[arg(long, default_value_t = 1000, value_name = "MICROSECONDS")]
+    pub(crate) pace: u64,
     /// Write the logits of every generated position to an .npy file (f32)
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) dump_logits: Option<PathBuf>,

@@ -20,6 +20,7 @@ use kernel::wire::SessionId;
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::time::{Interval, MissedTickBehavior};
 
 /// Attempts to reach a host again when the link breaks, and the pause before each.
 const ATTEMPTS: u32 = 10;
@@ -57,6 +58,8 @@ pub(crate) struct Run<'a> {
     pub(crate) schedule: Schedule,
     pub(crate) prompt: &'a [u32],
     pub(crate) sampling: &'a Sampling,
+    /// Distance of the grid of time on which requests leave; zero for none.
+    pub(crate) pace: Duration,
 }
 
 impl Run<'_> {
@@ -123,7 +126,7 @@ impl Run<'_> {
         let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
         let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;
         let started = Instant::now();
-        let connector = TcpConnector { host: host.to_owned(), left: ATTEMPTS };
+        let connector = TcpConnector::new(host, self.pace);
         let mut client = MaskedClient::open(session, connector, &mut request, &mut reply)
             .await
             .with_context(|| format!("opening a session with {host}"))?;
@@ -150,10 +153,23 @@ impl Run<'_> {
     }
 }
 
-/// TCP to a fixed address, with a fixed number of further attempts.
+/// TCP to a fixed address, requests on a fixed grid of time, a fixed number of further attempts.
 struct TcpConnector {
     host: String,
     left: u32,
+    grid: Option<Interval>,
+}
+
+impl TcpConnector {
+    fn new(host: &str, pace: Duration) -> Self {
+        let grid = (!pace.is_zero()).then(|| {
+            let mut grid = tokio::time::interval(pace);
+            // A deadline that was missed is skipped: the next one is on the same grid.
+            grid.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            grid
+        });
+        Self { host: host.to_owned(), left: ATTEMPTS, grid }
+    }
 }
 
 impl Connector for TcpConnector {
@@ -163,6 +179,12 @@ impl Connector for TcpConnector {
         let stream = TcpStream::connect(&self.host).await?;
         stream.set_nodelay(true)?;
         Ok(FromTokio::new(stream))
+    }
+
+    async fn departure(&mut self) {
+        if let Some(grid) = &mut self.grid {
+            grid.tick().await;
+        }
     }
 
     async fn retry(&mut self) -> bool {

@@ -21,7 +21,7 @@ use kernel::schedule::Schedule;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where a run's correlations come from.
 pub(crate) enum Source<'a> {
@@ -61,7 +61,8 @@ pub(crate) async fn run(
     let prompt = prompt_ids(request, parties.device, config.vocab)?;
     let chunk = fitting_chunk(&config, request.chunk as usize) as u32;
     let schedule = Schedule::for_request(&config, prompt.len() as u32, request.tokens, chunk)?;
-    let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling };
+    let pace = Duration::from_micros(request.pace);
+    let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
     let (offline, transcript, online) = match source {
         Source::Host => {

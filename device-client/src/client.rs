@@ -146,6 +146,7 @@ impl<C: CorrelationStore, K: Connector> Multiply for MaskedClient<'_, C, K> {
 
     async fn multiply(&mut self, request: Request<'_>, y: &mut [i32]) -> Result<(), Self::Error> {
         let length = self.session.request(&request, self.request)?;
+        self.connector.departure().await;
         loop {
             match self.exchange(length, y).await {
                 Ok(()) => return Ok(()),

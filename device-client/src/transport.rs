@@ -100,6 +100,12 @@ pub trait Connector {
         &mut self,
     ) -> Result<Self::Io, <Self::Io as embedded_io_async::ErrorType>::Error>;
 
+    /// Waits for the next public deadline, at which a request may leave.
+    ///
+    /// Where the platform has a clock, requests leave on a fixed grid of time, so that the time
+    /// of the float half, which may depend on secrets, does not show. Without one, it does.
+    async fn departure(&mut self) {}
+
     /// Waits for the fixed pause before another attempt; `false` when no attempt is left.
     ///
     /// The pause and the number of attempts are constants: they do not depend on the text, on a
