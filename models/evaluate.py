@@ -1,6 +1,6 @@
 """Score the demo model with greedy decoding, from its committed files.
 
-    python models/make_text.py
+    python models/make_text.py --final
     python models/evaluate.py
 
 Counts how often the action JSON equals the expected one exactly, on the
@@ -57,7 +57,7 @@ def score(name, model, tokenizer, items, show):
     print(f"{name}: {sum(right.values())} of {n} actions exact "
           f"({100 * sum(right.values()) / n:.1f} %)")
     if len(seen) > 1:
-        print(f"  sentence also word for word: {sentences} (several wordings are right)")
+        print(f"  sentence also word for word: {sentences}")
         print("  " + ", ".join(f"{k} {right[k]}/{seen[k]}" for k in sorted(seen)))
 
 

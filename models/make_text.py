@@ -6,6 +6,10 @@ Writes train.txt (one JSON string per line, each a whole dialogue) and
 heldout.jsonl (request, reply, action). Everything is generated from the
 templates below with a fixed seed.
 
+With --final it writes the text of the last training stage: the same requests and
+the same split, but every reply has one wording only, so greedy decoding has no
+near ties; some number words carry a hyphen; and some small talk is added.
+
 Split: actions with two or more slots are held out as whole slot combinations
 (no training dialogue has that action, however it is worded); the other
 requests are held out by their wording. The choice is a hash, so it does not
@@ -692,12 +696,38 @@ def dialogue(request, reply, action):
     return f"User: {request}\nAssistant: {reply}\n{dump(action)}"
 
 
+SMALL_TALK = ["hello", "hi", "hi there", "hey", "good evening", "good afternoon", "how are you",
+              "thanks", "thank you", "are you there", "nice to meet you", "what can you do",
+              "who are you", "help me", "I need help", "never mind that", "that is all", "yes", "no",
+              "okay", "you are great", "sorry", "test", "do something", "anything new",
+              "turn everything off", "turn everything on", "switch everything off",
+              "turn off everything in the house"]
+
+
+def final(rng, request, reply):
+    """A request and its reply as they stand in the last training stage."""
+    if rng.random() < 0.5:
+        request = re.sub(rf"\b({'|'.join(TENS[2:])}) ({'|'.join(ONES[1:10])})\b", r"\1-\2", request)
+    reply = re.sub("^(Sure|Done), ", "Okay, ", reply)
+    reply = re.sub("^I added (.*) to the", r"Okay, \1 added to the", reply)
+    reply = reply.replace("I will look up the weather", "Let me check the weather")
+    reply = re.sub("^Sorry, .*", "Sorry, I can only help with the house.", reply)
+    return request, reply
+
+
+def small_talk(rng):
+    q = rng.choice(SMALL_TALK) + rng.choice(["", "", ".", "!", "?"])
+    return (q[0].upper() + q[1:] if rng.random() < 0.5 else q,
+            "What can I do for you in the house?", {"action": "none"})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "build")
     parser.add_argument("--train", type=int, default=300_000)
     parser.add_argument("--heldout", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--final", action="store_true")
     args = parser.parse_args()
 
     p = Picker(random.Random(args.seed))
@@ -715,6 +745,13 @@ def main():
         elif len(train) < args.train:
             train.append((request, reply, action))
     assert not seen & {normal(request) for request, _, _ in train}
+
+    if args.final:
+        rng = random.Random(args.seed)
+        train = [small_talk(rng) if rng.random() < 0.02 else (*final(rng, request, reply), action)
+                 for request, reply, action in train]
+        for item in heldout:
+            item["request"], item["reply"] = final(rng, item["request"], item["reply"])
 
     args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "train.txt", "w", encoding="utf-8") as f:

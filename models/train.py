@@ -1,9 +1,10 @@
 """Train the demo model on the text of make_text.py.
 
     python models/make_text.py
-    python models/train.py
+    python models/train.py --out models/build/try
 
-Reads models/build/train.txt, writes the model folder (models/demo by default).
+Reads models/build/train.txt and writes a model folder (models/demo by default).
+make_demo.sh has the runs that gave the committed one.
 The weights are rounded to bf16 when they are saved, so evaluate.py scores the
 very numbers that are shipped.
 """
@@ -127,7 +128,10 @@ def main():
     generator = torch.Generator().manual_seed(args.seed)
 
     dialogues = [json.loads(line) for line in open(args.text, encoding="utf-8")]
-    tokenizer = train_tokenizer(dialogues[:50_000])
+    if args.init:
+        tokenizer = Tokenizer.from_file(str(args.init / "tokenizer.json"))
+    else:
+        tokenizer = train_tokenizer(dialogues[:50_000])
     tokens = [[BOS] + e.ids + [EOS]
               for e in tokenizer.encode_batch(dialogues, add_special_tokens=False)]
     # The loss covers what the assistant says: everything after "\nAssistant:".
