@@ -127,6 +127,9 @@ impl Connection {
             if Instant::now() > self.deadline {
                 return Err(FaultCode::Deadline.into());
             }
+            if *self.stop.borrow() {
+                return Err(FaultCode::Shutdown.into());
+            }
         }
     }
 
