@@ -1,4 +1,5 @@
 //! The daemon's limits, seen from a socket: who is let in, who is dropped, and what they are told.
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 use host_server::engine::Engine;
 use host_server::server::{Limits, Server};
