@@ -11,6 +11,7 @@ pub use reference::Reference;
 use crate::prime::PrimeId;
 use crate::stream::{PublicSeed, expand_mask_columns};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Failure of an accelerator. Carries no data.
@@ -49,7 +50,7 @@ pub struct Capabilities {
     pub name: &'static str,
     /// Bytes that `load` may still use, where the backend knows.
     pub free_bytes: Option<u64>,
-    /// Rows of one `product` call with many columns that take about ten milliseconds or less.
+    /// Columns at a time that the backend serves best, where a call has many.
     pub preferred_columns: usize,
 }
 
@@ -86,7 +87,7 @@ pub trait RowSource {
 /// Int8 matrices times residues, for many sessions at once.
 ///
 /// Calls block, are pure, and may run concurrently. A new backend proves itself by
-/// [`conformance::accelerator`](crate::conformance::accelerator).
+/// the suite `conformance::accelerator` (feature `conformance`).
 pub trait Accelerator: Send + Sync {
     /// Limits and preferences of this backend.
     fn capabilities(&self) -> Capabilities;
@@ -137,7 +138,10 @@ pub trait Accelerator: Send + Sync {
     ) -> Result<(), AccelError> {
         let n = self.columns(matrix)?;
         let columns = mask_columns.len();
-        let mut x = alloc::vec![0; n * columns];
+        if rows.len().checked_mul(columns) != Some(out.len()) {
+            return Err(AccelError::Shape);
+        }
+        let mut x = zeros(n.checked_mul(columns).ok_or(AccelError::Shape)?)?;
         expand_mask_columns(p, seed, 0..n, mask_columns, &mut x);
         self.product(matrix, rows, p, &x, columns, out)
     }
@@ -147,6 +151,14 @@ pub trait Accelerator: Send + Sync {
     /// # Errors
     /// [`AccelError::UnknownMatrix`].
     fn columns(&self, matrix: MatrixId) -> Result<usize, AccelError>;
+}
+
+/// `len` zeros, if there is room.
+fn zeros<Z: Copy + Default>(len: usize) -> Result<Vec<Z>, AccelError> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).map_err(|_| AccelError::OutOfMemory)?;
+    zeros.resize(len, Z::default());
+    Ok(zeros)
 }
 
 /// The checks that every `product` makes before it computes.

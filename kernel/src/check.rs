@@ -6,6 +6,32 @@
 //! leave an error of `t^-2`, below 2^-63.9. The same vectors check offline units, with the masks
 //! for x and their images for y.
 //!
+//! ```
+//! use kernel::bundle::CHECK_REPETITIONS;
+//! use kernel::check::{LinearCheck, Poison};
+//! use kernel::prime::{Prime, T};
+//! use kernel::stream::{Seed, check_vector};
+//!
+//! // A column of two rows, 2 and 7, is group 0; v = 2 u_0 + 7 u_1 for each repetition.
+//! let seed = Seed::from_bytes([3; 32]);
+//! let v = [0, 1].map(|repetition| {
+//!     let mut u = [0; 2];
+//!     check_vector(&seed, repetition, 0, 0, &mut u);
+//!     [T::add(T::mul(2, u[0]), T::mul(7, u[1]))]
+//! });
+//! let caught = |x: u32, y: [u32; 2]| {
+//!     let (mut check, mut poison) = (LinearCheck::default(), Poison::default());
+//!     check.add_outputs(&seed, 0, 0, &y);
+//!     for repetition in 0..CHECK_REPETITIONS {
+//!         check.subtract_inputs(repetition, &v[repetition], [x].into_iter());
+//!     }
+//!     check.finish(&mut poison);
+//!     poison.reveal()
+//! };
+//! assert!(!caught(10, [20, 70]));
+//! assert!(caught(10, [20, 71]));
+//! ```
+//!
 //! Source: Freivalds, "Probabilistic machines can use less running time" (1977).
 
 #[cfg(test)]

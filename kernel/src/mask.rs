@@ -3,6 +3,25 @@
 //! The device sends `c = x + r`, uniform in F_t^n whatever x is; the host answers `d = W c`; with
 //! the correlation `z = W r` the device has `y = d - z = W x`. A mask is used once.
 //! The masks themselves are [`stream::one_time_mask`](crate::stream::one_time_mask).
+//!
+//! ```
+//! use kernel::mask::{centre_into, mask_assign, unmask_assign};
+//! use kernel::prime::{Prime, T};
+//! use kernel::stream::{Seed, one_time_mask};
+//!
+//! // A matrix of one row, -3 and 5, times two residues.
+//! let product = |v: [u32; 2]| T::sub(T::mul(5, v[1]), T::mul(3, v[0]));
+//!
+//! let mut c = [0; 2];
+//! one_time_mask(&Seed::from_bytes([1; 32]), 0, 0, &mut c);
+//! let mut y = [product(c)]; // z, from the offline phase
+//! mask_assign(&[-1000, 20], &mut c);
+//! let d = [product(c)]; // the host sees c, and sends this
+//! unmask_assign(&d, &mut y);
+//! let mut result = [0];
+//! centre_into(&y, &mut result);
+//! assert_eq!(result, [3100]);
+//! ```
 
 use crate::prime::{Prime, T};
 

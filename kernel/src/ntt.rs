@@ -1,12 +1,20 @@
 //! The negacyclic number-theoretic transform over `F_p[X]/(X^N + 1)`, in place.
 //!
-//! With `psi` a primitive `2N`-th root of unity, the forward transform leaves
-//! `a(psi^(2 brv(i) + 1))` at index `i`, where `brv` reverses the `log2 N` bits. The bit-reversed
-//! order is part of the wire format: ciphertexts travel in the NTT domain.
+//! With `psi = g^((p - 1) / 2N)`, a primitive `2N`-th root of unity, the forward transform leaves
+//! `a(psi^(2 brv(i) + 1))` at index `i`, where `brv` reverses the `log2 N` bits. The root and the
+//! bit-reversed order are part of the wire format: ciphertexts travel in the NTT domain. The
+//! generator g is [`Prime::GENERATOR`]:
 //!
-//! One table of 4096 bit-reversed powers of a primitive 8192-th root serves every N: the table of
-//! a smaller N is its prefix. The inverse twiddle of `psi^brv(i)`, for `2^k <= i < 2^(k+1)`, is
-//! `-psi^brv(3 * 2^k - 1 - i)`, so no second table is needed.
+//! | prime | g | largest N |
+//! |---|---|---|
+//! | t | 19 | 4096 |
+//! | Delta | 23 | 4096 |
+//! | 17 (`hazmat`) | 3 | 8 |
+//! | 97 (`hazmat`) | 5 | 16 |
+//!
+//! One table for each prime, of bit-reversed powers of the root for its largest N, serves every N:
+//! the table of a smaller N is its prefix. The inverse twiddle of `psi^brv(i)`, for
+//! `2^k <= i < 2^(k+1)`, is `-psi^brv(3 * 2^k - 1 - i)`, so no second table is needed.
 //!
 //! Source: Longa and Naehrig, "Speeding up the NTT" (2016), algorithms 1 and 2.
 

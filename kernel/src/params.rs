@@ -41,7 +41,16 @@ pub trait ParameterSet: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync +
     const MASK_WORDS: usize = Self::K * Self::N;
 }
 
-/// A parameter set, as its number on the wire.
+/// A parameter set; the discriminant is its number on the wire.
+///
+/// | number | set | N | K |
+/// |---|---|---|---|
+/// | 1 | `Masked4096x1` | 4096 | 1 |
+/// | 2 | `Masked2048x2` | 2048 | 2 |
+/// | 3 | `Masked1024x4` | 1024 | 4 |
+/// | 4 | `Masked512x8` | 512 | 8 |
+/// | 5 | `Masked256x16` | 256 | 16 |
+/// | 0xf0 | `InsecureMasked16x1` (`hazmat`) | 16 | 1 |
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]

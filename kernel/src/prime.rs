@@ -1,17 +1,33 @@
 //! Arithmetic modulo primes of the special form `2^BITS - 2^SHIFT + 1`.
 //!
 //! Residues are canonical `u32` in `[0, p)` and use the full word where `p > 2^31`: sums carry
-//! into a 33rd bit, so nothing here is lazy. Every function runs in time that depends on its
-//! types alone, except those ending in `_vartime`.
+//! into a 33rd bit, so nothing here is lazy. Modulo [`T`] and [`Delta`] every function runs in time
+//! that depends on its types alone, except those ending in `_vartime`. The toy primes of the feature
+//! `hazmat` divide: nothing modulo them is constant-time.
+//!
+//! ```
+//! use kernel::prime::{Prime, T};
+//!
+//! let minus_two = T::from_i32(-2);
+//! assert_eq!(minus_two, T::VALUE - 2);
+//! assert_eq!(T::centre(T::mul(minus_two, 21)), -42);
+//! assert_eq!(T::mul(T::inv(minus_two), minus_two), 1);
+//! ```
 
+mod id;
 #[cfg(test)]
 mod tests;
+
+pub use id::PrimeId;
 
 mod sealed {
     pub trait Sealed {}
 }
 
 /// A prime modulus `p = 2^BITS - 2^SHIFT + 1`, as a type.
+///
+/// Residues in and out are canonical; unless a function says otherwise, what it returns for others
+/// is unspecified.
 ///
 /// `2^BITS = 2^SHIFT - 1 (mod p)`, so a wide value is reduced by folding its high part down with
 /// two shifts and a subtraction; no multiplication and no division is needed.
@@ -115,13 +131,21 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
         a.wrapping_sub(Self::VALUE & u32::from(above).wrapping_neg()) as i32
     }
 
-    /// `base^exponent mod p`, in time that depends on the public `exponent`.
+    /// `base^exponent mod p`, in time that depends on `exponent`, which is public, and not on `base`.
     #[must_use]
-    fn pow_vartime(base: u32, exponent: u64) -> u32 {
-        pow_const(Self::VALUE, base, exponent)
+    fn pow_vartime(base: u32, mut exponent: u64) -> u32 {
+        let (mut acc, mut square) = (1, base);
+        while exponent != 0 {
+            if exponent & 1 == 1 {
+                acc = Self::mul(acc, square);
+            }
+            square = Self::mul(square, square);
+            exponent >>= 1;
+        }
+        acc
     }
 
-    /// `a^-1 mod p`, or 0 for 0.
+    /// `a^-1 mod p`, or 0 for 0: the power `p - 2`, which is the same products for every `a`.
     #[must_use]
     fn inv(a: u32) -> u32 {
         Self::pow_vartime(a, u64::from(Self::VALUE) - 2)
@@ -137,7 +161,7 @@ fn subtract_once<P: Prime>(x: u64) -> u32 {
     (difference as u32).wrapping_add(P::VALUE & borrow.wrapping_neg())
 }
 
-/// `base^exponent mod p` with ordinary division: for constants and public values.
+/// `base^exponent mod p` by division: for constants and tables, never for a secret.
 pub(crate) const fn pow_const(p: u32, base: u32, mut exponent: u64) -> u32 {
     let p = p as u64;
     let (mut acc, mut square) = (1 % p, base as u64 % p);
@@ -185,54 +209,4 @@ primes! {
     InsecureDelta97 = 2^7 - 2^5 + 1, generator 5, N <= 16,
         fn reduce(x: u64) -> u32 { (x % 97) as u32 },
         fn reduce_product(x: u64) -> u32 { (x % 97) as u32 };
-}
-
-/// A prime chosen at run time, as it appears in calls to an accelerator.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
-#[repr(u8)]
-pub enum PrimeId {
-    /// [`T`].
-    T = 0,
-    /// [`Delta`].
-    Delta = 1,
-}
-
-impl PrimeId {
-    /// All primes that an accelerator must serve.
-    pub const ALL: [Self; 2] = [Self::T, Self::Delta];
-
-    /// The modulus.
-    #[must_use]
-    pub const fn value(self) -> u32 {
-        match self {
-            Self::T => T::VALUE,
-            Self::Delta => Delta::VALUE,
-        }
-    }
-
-    /// Bits of a residue.
-    #[must_use]
-    pub const fn bits(self) -> u32 {
-        match self {
-            Self::T => T::BITS,
-            Self::Delta => Delta::BITS,
-        }
-    }
-}
-
-/// Runs `$body` with the type alias `$P` bound to the prime of a [`PrimeId`].
-#[macro_export]
-macro_rules! with_prime {
-    ($id:expr, $P:ident => $body:expr) => {
-        match $id {
-            $crate::prime::PrimeId::T => {
-                type $P = $crate::prime::T;
-                $body
-            }
-            $crate::prime::PrimeId::Delta => {
-                type $P = $crate::prime::Delta;
-                $body
-            }
-        }
-    };
 }

@@ -2,6 +2,20 @@
 //!
 //! Encryption and decryption stand on this trait. Implementations are types, chosen at compile
 //! time; they are synchronous, infallible and constant-time, and work in the caller's slices.
+//!
+//! ```
+//! use kernel::prime::{Prime, T};
+//! use kernel::ring::{RingOps, Scalar};
+//!
+//! // (1 + X) * X^3 = X^3 + X^4 = -1 + X^3 in F_t[X]/(X^4 + 1).
+//! let (mut a, mut b) = ([1, 1, 0, 0], [0, 0, 0, 1]);
+//! Scalar::ntt_forward::<T>(&mut a);
+//! Scalar::ntt_forward::<T>(&mut b);
+//! let mut product = [0; 4];
+//! Scalar::mul_add_assign::<T>(&mut product, &a, &b);
+//! Scalar::ntt_inverse::<T>(&mut product);
+//! assert_eq!(product, [T::VALUE - 1, 0, 0, 1]);
+//! ```
 
 mod definition;
 
@@ -14,8 +28,8 @@ use crate::prime::Prime;
 ///
 /// *Preconditions*: all slices of a call have one length, and the transforms' is
 /// [supported](ntt::supports). They are kept by the callers' types; implementations may panic
-/// otherwise. A new implementation proves itself by
-/// [`conformance::ring_ops`](crate::conformance::ring_ops).
+/// otherwise. A new implementation proves itself by the suite `conformance::ring_ops` (feature
+/// `conformance`).
 pub trait RingOps {
     /// Coefficient domain to NTT domain, in the order of [`ntt`].
     fn ntt_forward<P: Prime>(polynomial: &mut [u32]);

@@ -6,6 +6,35 @@
 //! First the prompt, in steps of C rows (the last may be shorter), P rows in all. A prompt shorter
 //! than P is filled *behind* with dummy rows, x = 0. Then T rounds: the head, and, except after
 //! the last, one step of one row. So each decoder group serves `P + T - 1` rows and the head T.
+//!
+//! A chunk longer than the prompt is the prompt: C is clamped to P. The last token chosen is never
+//! fed back, so `P + T - 1` positions are used, at most the context; the *room* that T tokens of
+//! output leave for the prompt is `context + 1 - T`.
+//!
+//! ```
+//! use kernel::model::ModelConfig;
+//! use kernel::schedule::Schedule;
+//!
+//! let config = ModelConfig {
+//!     vocab: 100,
+//!     hidden: 8,
+//!     layers: 2,
+//!     heads: 2,
+//!     kv_heads: 1,
+//!     head_dim: 4,
+//!     intermediate: 12,
+//!     context: 64,
+//!     rms_eps: 1e-5,
+//! };
+//! // 17 tokens go into the bucket of 32, in chunks of 16; 10 tokens come out.
+//! let schedule = Schedule::for_request(&config, 17, 10, 16)?;
+//! assert_eq!((schedule.prompt_bucket(), schedule.chunk()), (32, 16));
+//! assert_eq!(schedule.steps(), 2 + 9);
+//! for group in config.groups().take(8) {
+//!     assert_eq!(schedule.demand(&config, group), 32 + 9);
+//! }
+//! # Ok::<(), kernel::schedule::ScheduleError>(())
+//! ```
 
 use crate::model::{GROUPS_PER_LAYER, GroupId, ModelConfig};
 
@@ -51,10 +80,11 @@ pub struct ScheduledProduct {
 }
 
 impl Schedule {
-    /// The schedule of these buckets.
+    /// The schedule of these buckets. A `chunk` above `prompt_bucket` counts as `prompt_bucket`.
     ///
     /// # Errors
-    /// [`ScheduleError`].
+    /// [`ScheduleError::Empty`] if a number is 0, or else [`ScheduleError::Context`] if
+    /// `P + T - 1` exceeds the context.
     pub fn new(
         config: &ModelConfig,
         prompt_bucket: u32,
@@ -79,7 +109,8 @@ impl Schedule {
     }
 
     /// The schedule for a prompt of `prompt` tokens and `output` tokens of answer: the prompt's
-    /// bucket is the next power of two from 16 on, or the room that the output leaves.
+    /// bucket is the smallest power of two that is at least `prompt` and 16, or the room that the
+    /// output leaves, `context + 1 - output`, where that is less.
     ///
     /// # Errors
     /// [`ScheduleError`], where even the prompt itself does not fit.

@@ -7,22 +7,50 @@
 //! |---|---|---|---|---|---|
 //! | | domain | attempt | lane | 0 | stream, little-endian `u64` |
 //!
-//! The 64 bytes of a block are sixteen little-endian words. What is cut from it:
+//! The 64 bytes of a block are sixteen 32-bit words, little-endian, or eight 64-bit words, which
+//! are pairs of those, the low one first. Divisions below round down. What is cut from a block:
 //!
 //! | domain | key | lane | stream | counter | cut |
 //! |---|---|---|---|---|---|
-//! | 1 public mask | public seed of the unit | prime | coordinate j | column / 16 | word column % 16, uniform |
-//! | 2 secret key | unit seed | 0 | component of the key | i / 8 | 64-bit word i % 8, ternary |
+//! | 1 public mask | public seed of the unit | 0 modulo t, 1 modulo Delta | coordinate j | column / 16 | word column % 16, uniform mod p |
+//! | 2 secret key | unit seed | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
 //! | 3 noise | unit seed | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
 //! | 4 one-time mask | mask seed of the unit | 0 | token / 4 | coordinate / 4 | word 4 (coordinate % 4) + token % 4, uniform mod t |
-//! | 5 check vector | check seed | repetition | group | row / 16 | word row % 16, uniform mod t |
-//! | 6 derivation | any seed | 0 | label | 0 | first 32 bytes |
+//! | 5 check vector | check seed | repetition, 0 or 1 | group | row / 16 | word row % 16, uniform mod t |
+//! | 6 derivation | the parent seed | 0 | label | 0 | first 32 bytes |
 //! | 7 token choice | sampling seed | 0 | position | 0 | word 0 |
 //!
-//! *Uniform* words are exactly uniform: the draw is the low [`Prime::BITS`] bits of the word, and a
-//! draw at or above the modulus (once in 4096) is replaced by the same word of the block whose
-//! nonce has the next attempt number. So any tile can be expanded alone, in parallel. The retries
-//! are independent of the value accepted, and may be seen.
+//! The attempt is 0 except in redraws. *Uniform* words are exactly uniform: the draw is the low 32
+//! (t) or 28 (Delta) bits of the word, and a draw at or above the modulus (once in 4096) is replaced
+//! by the same word of the block whose nonce has the next attempt number, and so on. So any tile can
+//! be expanded alone, in parallel. The retries are independent of the value accepted, and may be seen.
+//!
+//! # Seeds
+//! The unit seed, the check seed and the sampling seed are drawn from a source of [`Entropy`], each
+//! on its own. Two more are derived (domain 6) from the unit seed:
+//!
+//! | label | derived seed | who knows it |
+//! |---|---|---|
+//! | 1 | the public seed of the unit: [`Seed::derive_public`] | the host too |
+//! | 2 | the mask seed of the unit: [`Seed::derive`] with [`Label::OneTimeMask`] | the device |
+//!
+//! # Example
+//! ```
+//! use kernel::prime::PrimeId;
+//! use kernel::stream::{Label, Seed, expand_mask_columns, one_time_mask};
+//!
+//! let unit = Seed::from_bytes([7; 32]); // in earnest from Seed::random
+//!
+//! // Any window of the masks is the same words as within the whole.
+//! let (mut whole, mut window) = ([0; 2 * 64], [0; 10]);
+//! expand_mask_columns(PrimeId::T, &unit.derive_public(), 0..2, 0..64, &mut whole);
+//! expand_mask_columns(PrimeId::T, &unit.derive_public(), 1..2, 30..40, &mut window);
+//! assert_eq!(window, whole[64 + 30..64 + 40]);
+//!
+//! // The mask of the unit's token 5, coordinates 0 to 9.
+//! let mut r = [0; 10];
+//! one_time_mask(&unit.derive(Label::OneTimeMask), 5, 0, &mut r);
+//! ```
 
 mod keystream;
 mod samplers;

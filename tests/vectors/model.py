@@ -450,15 +450,22 @@ def headers():
         bad = bytearray(good)
         bad[at] = value
         yield {"bytes": bad.hex(), "error": error}
+    # Several faults: the first in the order of the checks is the one reported.
+    bad[4:8] = [2, 0, 0, 1]
+    for at, value, error in [(0, 0, "Magic"), (0, ord("S"), "Version"), (4, 1, "Unknown"), (5, 8, "Unknown"),
+                             (6, 5, "Unknown"), (7, 0, "Length")]:
+        bad[at] = value
+        yield {"bytes": bad.hex(), "error": error}
     yield {"bytes": protocol.header("Bye", 5, session, 3, 2**20 + 1).hex(), "error": "Length"}
 
 
 def bodies():
     model = seed("model digest")
     for purpose in [["Prepare", 0], ["Prepare", 300], ["Masked", 16, 127, 128], ["Masked", 2**32 - 1, 1, 16384]]:
-        for answered in [0, 2**21]:
-            yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, "answered": answered,
-                   "bytes": protocol.hello(model, purpose, answered).hex()}
+        for answered, max_payload in [(0, protocol.MAX_PAYLOAD), (2**21, 4096)]:
+            fields = {"answered": answered, "max_payload": max_payload}
+            yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, **fields,
+                   "bytes": protocol.hello(model, purpose, **fields).hex()}
     yield {"body": "Welcome", "digest": model.hex(), "bytes": model.hex()}
     for group in [0, 128, 2**32 - 1]:
         yield {"body": "UnitOpen", "group": group, "seed": seed("unit open").hex(),

@@ -26,11 +26,11 @@ def varint(value):
     return bytes(out) + bytes([value])
 
 
-def hello(digest, purpose, answered):
+def hello(digest, purpose, answered, max_payload):
     """Postcard: fields in order, a variant by its number, byte arrays as they are."""
     kind, *numbers = purpose
     variant = ["Prepare", "Masked"].index(kind)
-    return digest + varint(variant) + b"".join(map(varint, numbers)) + varint(answered)
+    return digest + b"".join(map(varint, [variant, *numbers, answered, max_payload]))
 
 
 def unit_open(group, seed):

@@ -1,4 +1,4 @@
-use super::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
+use super::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product, zeros};
 use crate::model::MAX_COLUMNS;
 use crate::prime::{Prime, PrimeId};
 use crate::with_prime;
@@ -41,7 +41,7 @@ impl Accelerator for Reference {
         if m == 0 || n == 0 || n > MAX_COLUMNS {
             return Err(AccelError::Shape);
         }
-        let mut weights = alloc::vec![0; m.checked_mul(n).ok_or(AccelError::Shape)?];
+        let mut weights = zeros(m.checked_mul(n).ok_or(AccelError::Shape)?)?;
         for row in weights.chunks_exact_mut(n) {
             rows.next_row(row)?;
         }

@@ -6,8 +6,9 @@ use crate::ring::RingOps;
 /// Decrypts one ciphertext into N residues modulo t.
 ///
 /// *Shape and domain*: `ciphertext` is limb-major, each limb K mask polynomials then the body, in
-/// the NTT domain, `Chain::COUNT * LIMB_WORDS` words. `scratch` has N words; it holds the noise
-/// afterwards, as centred residues modulo Delta, and is the caller's to erase.
+/// the NTT domain, `Chain::COUNT * LIMB_WORDS` words; `message` is in the coefficient domain.
+/// `scratch` has N words. Afterwards it holds the noise as canonical residues modulo Delta
+/// ([`Prime::centre`] gives the integers), and is the caller's to erase.
 ///
 /// The result is exact while the noise is below `Delta / 2`; a ciphertext that a host has made up
 /// decrypts to something, in the same time.

@@ -17,9 +17,10 @@ pub struct EncryptScratch<'a> {
 
 /// Encrypts `message`, N residues modulo t, as ciphertext `coordinate` of the unit.
 ///
-/// *Shape and domain*: `body` receives the body only, limb-major, NTT domain,
-/// `Chain::COUNT * N` words. The masks are those of
-/// [`expand_mask_columns`] for this coordinate under the unit's public seed.
+/// *Shape and domain*: `message` is in the coefficient domain. `body` receives the body only,
+/// limb-major, NTT domain, `Chain::COUNT * N` words. The masks are those of [`expand_mask_columns`]
+/// for this coordinate under the unit's public seed, limb 0 modulo t and limb 1 modulo Delta. (The
+/// toy sets reduce the same words modulo their own primes.)
 ///
 /// *Security*: a pair (`seed`, `coordinate`) is used once.
 ///
@@ -87,7 +88,8 @@ impl<S: ParameterSet, R: RingOps> LimbVisitor for Encrypt<'_, '_, S, R> {
     }
 }
 
-/// The masks of limb `index`; toy primes, which no accelerator serves, reduce those of t.
+/// The masks of limb `index`. Toy primes, which no accelerator serves, reduce the words of the real
+/// prime in their place: limb 0 those modulo t, limb 1 those modulo Delta.
 fn mask_words<P: Prime>(
     index: usize,
     public: &PublicSeed,

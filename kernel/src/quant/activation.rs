@@ -11,12 +11,59 @@ const ABSOLUTE: u32 = 0x7fff_ffff;
 
 /// Quantiser of one group's input vector: symmetric, dynamic, one scale per token.
 ///
-/// The scale is the largest (within 2^-12) for which no overflow modulo t is possible:
-/// `norm2(w) * norm2(q) < t / 2` for every row w, and `|q| <= 32767`.
+/// The promise: no overflow modulo t is possible, `norm2(w) * norm2(q) < t / 2` for every row w, and
+/// `|q| <= 32767`. The scale is close to the largest for which that can be promised. What rounding
+/// can add to a norm, `sqrt(n) / 2`, is taken off twice: from the radius, for the rounding of the
+/// result, and added to the norm, which is measured on rounded values and may be that much too small.
+/// With the reserve of 2^-12 for the f32 steps, the scale is at most 1.5% below that largest one.
+///
+/// # Algorithm
+/// The result is defined to the bit. Every operation on f32 below is rounded by itself, to nearest,
+/// ties to even, in the order that the parentheses give; no two are fused. `isqrt` and sums of
+/// squares are exact integers; an integer becomes an f32 by rounding to nearest.
+///
+/// For a matrix of n columns and the bound `S = min(largest_sum_of_squares, 2^50)`:
+///
+/// - `h = f32(isqrt(n) + 1) * 0.5`
+/// - `R = (f32(isqrt(S)) - h) * (4095 / 4096)`, and at least 256
+///
+/// For a vector x:
+///
+/// 1. `v_i = x_i`, but 0 where `x_i` is NaN, infinite or below 2^-60 in magnitude, and `+-2^60` where
+///    it is larger than that
+/// 2. `M = max |v_i|`, or 1 if that is 0; `u = reciprocal(M)`
+/// 3. `A = sum_i a_i^2`, where `a_i` is `(v_i * u) * 32767` rounded to an integer, ties to even
+/// 4. `norm = root(f32(floor(A / 2^15))) * 181.01934`, the last being `2^7.5`, 0x433504f3
+/// 5. `s = min(R * (32767 * reciprocal(norm + h)), 32767)`
+/// 6. `q_i` is `v_i * (u * s)` rounded to an integer, ties to even; all are 0 if
+///    `sum_i q_i^2 > S`, which step 5 rules out
+/// 7. the factor is `M * reciprocal(s)`
+///
+/// `reciprocal(a)` starts from the f32 whose bits are `0x7ef311c7 - bits(a)` and does
+/// `y = y * (2 - (a * y))` four times. `root(a)` starts from the bits
+/// `0x5f3759df - floor(bits(a) / 2)`, does `y = y * (1.5 - (((0.5 * a) * y) * y))` four times, and
+/// is `a * y`.
 ///
 /// # Security
-/// The vector is secret. No branch, address or division depends on it; reciprocals and roots are
-/// Newton iterations of fixed length in products and differences, the same to the bit everywhere.
+/// The vector is secret. No branch, address or division depends on it. Sums and products of f32
+/// take one time where the target computes them in hardware, and no step meets a subnormal; a
+/// library for targets without such a unit may branch on its operands.
+///
+/// # Example
+/// ```
+/// use kernel::quant::{ActivationQuantiser, GroupBounds};
+///
+/// let mut bounds = GroupBounds::default();
+/// bounds.include(&[3, -5, 127, 0]);
+/// let quantiser = ActivationQuantiser::new(&bounds, 4)?;
+///
+/// let x = [0.5, -1.0, 0.25, f32::NAN];
+/// let mut q = [0; 4];
+/// let factor = quantiser.quantise(&x, &mut q);
+/// assert_eq!(q, [16383, -32767, 8192, 0]);
+/// assert!((factor * q[0] as f32 - x[0]).abs() <= factor);
+/// # Ok::<(), kernel::quant::BoundError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ActivationQuantiser {
     largest_sum_of_squares: u64,
@@ -44,7 +91,8 @@ impl ActivationQuantiser {
 
     /// Quantises `x` into `out` and returns the factor that turns integers back: `x = factor * q`.
     ///
-    /// Total: NaN and infinity count as 0, magnitudes above 2^60 as 2^60, below 2^-60 as 0.
+    /// Total: NaN and infinity count as 0, magnitudes above 2^60 as 2^60, below 2^-60 as 0. `out` is
+    /// as long as `x`, which has the columns that the quantiser was made for.
     pub fn quantise(&self, x: &[f32], out: &mut [i32]) -> f32 {
         let mut largest = 0;
         for v in x {

@@ -41,7 +41,7 @@ impl GroupBounds {
         self.norm1 = self.norm1.max(sum);
     }
 
-    /// Checks that decryption cannot fail: `21 * norm1 < Delta / 2`, since the noise of
+    /// Checks that decryption cannot fail: `21 * norm1 <= (Delta - 1) / 2`, since the noise of
     /// `sum_j W_ij Enc(r_j)` is `sum_j W_ij e_j` with `|e_j| <= 21`.
     ///
     /// # Errors
@@ -54,7 +54,8 @@ impl GroupBounds {
         }
     }
 
-    /// Largest sum of squares of an activation for which `|W x| < t / 2` by Cauchy and Schwarz.
+    /// Largest sum of squares of an activation for which `|W x| < t / 2` by Cauchy and Schwarz:
+    /// `floor(((t - 1) / 2)^2 / norm2^2)`, where a norm of 0 counts as 1.
     #[must_use]
     pub fn largest_sum_of_squares(&self) -> u64 {
         let half_t = u64::from((T::VALUE - 1) / 2);

@@ -11,8 +11,8 @@ const TERNARY_PER_BLOCK: usize = 8;
 
 /// Fills `out` with ternary coefficients of the key component `component`, uniform in {-1, 0, 1}.
 ///
-/// The draw is `floor(3 w / 2^64) - 1` for a 64-bit word `w`: no branch, no rejection, a bias
-/// below 2^-62.
+/// Coefficient i is `floor(3 w / 2^64) - 1` for the 64-bit word `w` at `i % 8` of block `i / 8`,
+/// whose low half comes first: no branch, no rejection, a bias below 2^-62.
 pub fn ternary(seed: &Seed, component: u32, out: &mut [i8]) {
     let mut stream = Keystream::new(seed.expose(), Domain::SecretKey, 0, 0, u64::from(component));
     let mut block = [0; BLOCK_WORDS];
@@ -30,9 +30,15 @@ pub fn ternary(seed: &Seed, component: u32, out: &mut [i8]) {
 /// Fills `out` with the noise of ciphertext `coordinate`: centred binomial, 42 coins, variance
 /// 10.5, `|e| <= 21`.
 ///
-/// Each triple of words (a, b, c) gives two coefficients. Heads and tails of the first are the low
-/// 21 bits of a and of b; of the second, the low 21 bits of c and the eleven high bits of a
-/// followed by the ten lowest of b's eleven high bits.
+/// A coefficient is its heads less its tails: the ones among 21 bits less those among 21 others.
+/// Block `i / 10` gives the coefficients `10 (i / 10)` to `10 (i / 10) + 9`; within it, triple k of
+/// words, (a, b, c) = words 3k, 3k + 1 and 3k + 2 for k = 0 to 4, gives the coefficients 2k and
+/// 2k + 1. Word 15 is not used.
+///
+/// | coefficient | heads | tails |
+/// |---|---|---|
+/// | 2k | bits 0 to 20 of a | bits 0 to 20 of b |
+/// | 2k + 1 | bits 0 to 20 of c | bits 21 to 31 of a, bits 21 to 30 of b |
 pub fn centred_binomial(seed: &Seed, coordinate: u64, out: &mut [i8]) {
     const COINS: u32 = (1 << 21) - 1;
     let mut stream = Keystream::new(seed.expose(), Domain::Noise, 0, 0, coordinate);

@@ -13,7 +13,19 @@ const MAGIC: [u8; 4] = *b"SbRo";
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct SessionId(pub [u8; 16]);
 
-/// What a frame carries.
+/// What a frame carries; the discriminant is the type's number on the wire.
+///
+/// | number | frame | from | payload |
+/// |---|---|---|---|
+/// | 1 | `Hello` | device | [`Hello`](super::Hello) |
+/// | 2 | `Welcome` | host | [`Welcome`](super::Welcome) |
+/// | 3 | `Product` | device | [`Block`](super::Block), residues mod t |
+/// | 4 | `ProductReply` | host | [`Block`](super::Block), residues mod t |
+/// | 5 | `UnitOpen` | device | [`UnitOpen`](super::UnitOpen) |
+/// | 6 | `UnitBodies` | device | [`Block`](super::Block), bodies |
+/// | 7 | `UnitRows` | host | [`Block`](super::Block), ciphertexts |
+/// | 8 | `Bye` | device | none |
+/// | 9 | `Fault` | host | [`Fault`](super::Fault) |
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -60,6 +72,26 @@ impl FrameType {
 /// | byte | 0..4 | 4 | 5 | 6 | 7 | 8..24 | 24..28 | 28..32 |
 /// |---|---|---|---|---|---|---|---|---|
 /// | | magic `SbRo` | version | type | parameter set | flags, zero | session | sequence | length |
+///
+/// The version is [`VERSION`], the type a [`FrameType`], the parameter set a [`ParameterId`].
+/// Sequence and length are little-endian.
+///
+/// ```
+/// use kernel::params::ParameterId;
+/// use kernel::wire::{FrameType, Header, SessionId, WireError};
+///
+/// let header = Header {
+///     frame: FrameType::Bye,
+///     set: ParameterId::Masked256x16,
+///     session: SessionId([9; 16]),
+///     sequence: 3,
+///     length: 0,
+/// };
+/// let mut bytes = header.encode();
+/// assert_eq!(Header::decode(&bytes), Ok(header));
+/// bytes[4] = 2;
+/// assert_eq!(Header::decode(&bytes), Err(WireError::Version(2)));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Header {
     /// What the frame carries.
@@ -92,7 +124,9 @@ impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// [`WireError`] for anything that this version does not write.
+    /// For anything that this version does not write, the first of: [`WireError::Magic`],
+    /// [`WireError::Version`], [`WireError::Unknown`] (type, parameter set or flags),
+    /// [`WireError::Length`] (above [`MAX_PAYLOAD`]).
     pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, WireError> {
         let word = |at: usize| {
             u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])

@@ -1,8 +1,8 @@
 use super::WireError;
 use crate::prime::{Prime, PrimeId};
 
-/// Bytes of `count` packed residues: 4 each modulo t; 3.5 each modulo Delta, where two share
-/// seven bytes and `count` is even.
+/// Bytes of `count` packed residues: 4 each modulo t; modulo Delta 7 for each two, where an odd
+/// count is padded with a zero.
 #[must_use]
 pub const fn packed_len(p: PrimeId, count: usize) -> usize {
     match p {
@@ -12,7 +12,7 @@ pub const fn packed_len(p: PrimeId, count: usize) -> usize {
 }
 
 /// Packs residues: little-endian words for t; for Delta, `a + 2^28 b` as seven little-endian
-/// bytes for each pair.
+/// bytes for each pair, with `b = 0` after the last of an odd count.
 ///
 /// # Errors
 /// [`WireError::Length`] unless `out` has [`packed_len`] bytes.
@@ -37,10 +37,10 @@ pub fn pack_residues(p: PrimeId, residues: &[u32], out: &mut [u8]) -> Result<(),
     Ok(())
 }
 
-/// Unpacks residues and checks that each is below its modulus.
+/// Unpacks residues and checks that each is below its modulus, and any padding zero.
 ///
 /// # Errors
-/// [`WireError::Length`] or [`WireError::Residue`]; `out` is then unspecified.
+/// [`WireError::Length`], or else [`WireError::Residue`]; `out` is then unspecified.
 pub fn unpack_residues(p: PrimeId, bytes: &[u8], out: &mut [u32]) -> Result<(), WireError> {
     if bytes.len() != packed_len(p, out.len()) {
         return Err(WireError::Length);

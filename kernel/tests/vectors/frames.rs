@@ -1,0 +1,141 @@
+//! Bytes on the wire.
+
+use crate::cases::*;
+use kernel::bundle::ModelDigest;
+use kernel::params::{
+    InsecureMasked16x1, InsecureToy4x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2,
+    Masked4096x1, ParameterId, ParameterSet,
+};
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose,
+    SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body, pack_residues, packed_len,
+    unpack_residues,
+};
+use serde_json::Value;
+
+fn wire_error(error: WireError) -> &'static str {
+    match error {
+        WireError::Magic => "Magic",
+        WireError::Version(_) => "Version",
+        WireError::Unknown => "Unknown",
+        WireError::Length => "Length",
+        WireError::Residue => "Residue",
+        other => panic!("{other}"),
+    }
+}
+
+pub(crate) fn headers(case: &Value) {
+    let bytes: [u8; HEADER_BYTES] = bytes(&case["bytes"]).try_into().unwrap();
+    let decoded = Header::decode(&bytes);
+    if let Some(error) = case.get("error") {
+        return assert_eq!(wire_error(decoded.unwrap_err()), text(error));
+    }
+    let frame = match text(&case["frame"]) {
+        "Hello" => FrameType::Hello,
+        "Welcome" => FrameType::Welcome,
+        "Product" => FrameType::Product,
+        "ProductReply" => FrameType::ProductReply,
+        "UnitOpen" => FrameType::UnitOpen,
+        "UnitBodies" => FrameType::UnitBodies,
+        "UnitRows" => FrameType::UnitRows,
+        "Bye" => FrameType::Bye,
+        "Fault" => FrameType::Fault,
+        other => panic!("frame {other}"),
+    };
+    fn id<S: ParameterSet>(_: &Value) -> ParameterId {
+        S::ID
+    }
+    let header = Header {
+        frame,
+        set: with_named_set!(case, id),
+        session: SessionId(self::bytes(&case["session"]).try_into().unwrap()),
+        sequence: number(&case["sequence"]),
+        length: number(&case["length"]),
+    };
+    assert_eq!(header.encode(), bytes);
+    assert_eq!(decoded, Ok(header));
+}
+
+pub(crate) fn bodies(case: &Value) {
+    let expected = bytes(&case["bytes"]);
+    match text(&case["body"]) {
+        "Hello" => {
+            let purpose = match (text(&case["purpose"][0]), &list(&case["purpose"])[1..]) {
+                ("Prepare", [units]) => Purpose::Prepare { units: number(units) },
+                ("Masked", [prompt, output, chunk]) => Purpose::Masked {
+                    prompt_bucket: number(prompt),
+                    output_bucket: number(output),
+                    chunk: number(chunk),
+                },
+                other => panic!("purpose {other:?}"),
+            };
+            let digest = ModelDigest(bytes_32(&case["digest"]));
+            body(
+                &Hello {
+                    digest,
+                    purpose,
+                    answered: number(&case["answered"]),
+                    max_payload: number(&case["max_payload"]),
+                },
+                &expected,
+            );
+        }
+        "Welcome" => body(&Welcome { digest: ModelDigest(bytes_32(&case["digest"])) }, &expected),
+        "UnitOpen" => {
+            body(
+                &UnitOpen { group: number(&case["group"]), seed: bytes_32(&case["seed"]) },
+                &expected,
+            );
+        }
+        "Fault" => {
+            let code = match text(&case["code"]) {
+                "Protocol" => FaultCode::Protocol,
+                "Model" => FaultCode::Model,
+                "Limits" => FaultCode::Limits,
+                "Busy" => FaultCode::Busy,
+                "Deadline" => FaultCode::Deadline,
+                "Shutdown" => FaultCode::Shutdown,
+                "Internal" => FaultCode::Internal,
+                other => panic!("fault {other}"),
+            };
+            body(&Fault { code }, &expected);
+        }
+        "Block" => {
+            let block = Block { index: number(&case["index"]), count: number(&case["count"]) };
+            assert_eq!(block.encode()[..], expected);
+            let (split, rest) = Block::split(&expected).unwrap();
+            assert_eq!((split, rest.len(), expected.len()), (block, 0, BLOCK_PREFIX_BYTES));
+        }
+        other => panic!("body {other}"),
+    }
+}
+
+/// A small body is written as `expected`, and read back from it.
+fn body<B>(value: &B, expected: &[u8])
+where
+    B: serde::Serialize + serde::de::DeserializeOwned + PartialEq + core::fmt::Debug,
+{
+    let mut out = [0; 256];
+    let length = encode_body(value, &mut out).unwrap();
+    assert_eq!(out[..length], *expected);
+    assert_eq!(decode_body::<B>(expected).as_ref(), Ok(value));
+}
+
+pub(crate) fn packed(case: &Value) {
+    let (p, bytes) = (prime_id(&case["prime"]), bytes(&case["bytes"]));
+    if let Some(error) = case.get("error") {
+        let mut out = vec![0; number(&case["count"])];
+        return assert_eq!(
+            unpack_residues(p, &bytes, &mut out).map_err(wire_error),
+            Err(text(error))
+        );
+    }
+    let residues = numbers::<u32>(&case["residues"]);
+    assert_eq!(packed_len(p, residues.len()), bytes.len());
+    let mut out = vec![0xaa; bytes.len()];
+    pack_residues(p, &residues, &mut out).unwrap();
+    assert_eq!(out, bytes);
+    let mut back = vec![u32::MAX; residues.len()];
+    unpack_residues(p, &bytes, &mut back).unwrap();
+    assert_eq!(back, residues);
+}

@@ -1,0 +1,59 @@
+//! Seeds, uniform words and samplers.
+
+use crate::cases::*;
+use kernel::stream::{self, Label, PublicSeed};
+use serde_json::Value;
+
+pub(crate) fn seeds(case: &Value) {
+    let seed = seed(case);
+    assert_eq!(seed.derive_public().0, bytes_32(&case["public_mask"]));
+    assert_eq!(*seed.derive(Label::PublicMask).expose(), bytes_32(&case["public_mask"]));
+    assert_eq!(*seed.derive(Label::OneTimeMask).expose(), bytes_32(&case["one_time_mask"]));
+    for pair in list(&case["token_choice"]) {
+        assert_eq!(stream::token_choice(&seed, number(&pair[0])), number::<u32>(&pair[1]));
+    }
+}
+
+pub(crate) fn public_masks(case: &Value) {
+    let range = |value| match numbers::<usize>(value)[..] {
+        [start, end] => start..end,
+        _ => panic!(),
+    };
+    let (coordinates, columns) = (range(&case["coordinates"]), range(&case["columns"]));
+    let mut out = vec![u32::MAX; coordinates.len() * columns.len()];
+    let seed = PublicSeed(bytes_32(&case["seed"]));
+    stream::expand_mask_columns(prime_id(&case["prime"]), &seed, coordinates, columns, &mut out);
+    assert_words(&wide(&out), &case["words"]);
+}
+
+pub(crate) fn check_vectors(case: &Value) {
+    let (repetition, group) = (number(&case["repetition"]), number(&case["group"]));
+    let mut out = vec![u32::MAX; number(&case["count"])];
+    stream::check_vector(&seed(case), repetition, group, number(&case["first"]), &mut out);
+    assert_words(&wide(&out), &case["words"]);
+}
+
+pub(crate) fn one_time_masks(case: &Value) {
+    let seed = seed(case);
+    if case.get("token").is_some() {
+        let mut out = vec![u32::MAX; number(&case["count"])];
+        stream::one_time_mask(&seed, number(&case["token"]), number(&case["first"]), &mut out);
+        return assert_words(&wide(&out), &case["words"]);
+    }
+    let tokens: usize = number(&case["tokens"]);
+    let mut out = vec![u32::MAX; number::<usize>(&case["coordinates"]) * tokens];
+    stream::one_time_mask_coordinates(&seed, number(&case["block"]), tokens, &mut out);
+    assert_words(&wide(&out), &case["words"]);
+}
+
+pub(crate) fn samplers(case: &Value) {
+    let values = &case["values"];
+    let count = if values.is_array() { list(values).len() } else { number(&values["len"]) };
+    let mut out = vec![i8::MAX; count];
+    match text(&case["kind"]) {
+        "ternary" => stream::ternary(&seed(case), number(&case["stream"]), &mut out),
+        "noise" => stream::centred_binomial(&seed(case), number(&case["stream"]), &mut out),
+        other => panic!("sampler {other}"),
+    }
+    assert_words(&wide(&out), values);
+}
