@@ -10,7 +10,7 @@
 //! | [`choose`] | from logits to a token |
 //! | [`generate`](mod@generate) | the loop from a prompt to a text, over any source of products |
 //! | [`store`] | correlations: taken in by whole checked units, given out once |
-//! | [`unit`], [`masked`] | the two phases of the protocol, sans I/O |
+//! | [`unit`](mod@unit), [`masked`] | the two phases of the protocol, sans I/O |
 //! | [`transport`] | frames over `embedded-io-async` |
 //! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
 //!

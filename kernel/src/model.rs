@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Longest row that the integer kernels serve: 65,793 products of an int8 weight and a byte sum
 /// exactly in 32 bits.
 pub const MAX_COLUMNS: usize = 65_793;
-/// Largest number of rows in a group.
-pub const MAX_ROWS: usize = 1 << 20;
+/// Largest number of rows in a group: the answer for one token fits one frame.
+pub const MAX_ROWS: usize = (crate::wire::MAX_PAYLOAD - crate::wire::BLOCK_PREFIX_BYTES) / 4;
 
 /// Hyperparameters of a Llama-architecture decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
