@@ -17,6 +17,7 @@
 
 mod device;
 mod format;
+mod sections;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "alloc")]

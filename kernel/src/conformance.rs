@@ -1,5 +1,10 @@
 //! How a backend is tested: the suites that all of them run, as library code.
 //!
+//! | suite | of |
+//! |---|---|
+//! | [`accelerator_suite!`](crate::accelerator_suite) | [`Accelerator`](crate::accel::Accelerator), the host's matrix products |
+//! | [`ring_ops_suite!`](crate::ring_ops_suite) | [`RingOps`](crate::ring::RingOps), the arithmetic on secrets |
+//!
 //! A suite is a list of cases, each a function that takes a backend and panics where it errs. The
 //! expected values always come from the reference implementation, the inputs from here: edge
 //! values first, then deterministic noise, so that a failure repeats. A backend is tested by one
@@ -16,6 +21,7 @@
 //! [`accelerator_suite!`](crate::accelerator_suite).
 
 pub mod accelerator;
+pub mod ring_ops;
 
 use crate::prime::PrimeId;
 use alloc::string::{String, ToString};
@@ -45,12 +51,20 @@ impl Noise {
 /// Residues modulo `p` at the edges of the range, and with all bits of the lower bytes.
 #[must_use]
 pub const fn edge_residues(p: PrimeId) -> [u32; 7] {
-    let p = p.value();
+    edges_below(p.value())
+}
+
+const fn edges_below(p: u32) -> [u32; 7] {
     [0, 1, p - 1, p - 2, p / 2, p / 2 + 1, 0x00ff_ffff]
 }
 
 /// Weights at the edges of the range.
 pub const EDGE_WEIGHTS: [i8; 6] = [-128, -127, -1, 0, 1, 127];
+
+/// Words that a buffer holds before a call: nothing may depend on them.
+fn garbage(len: usize) -> Vec<u32> {
+    (0..len as u32).map(|i| 0xdead_beef ^ i).collect()
+}
 
 /// `len` residues modulo `p`: the edges first, then noise.
 #[must_use]

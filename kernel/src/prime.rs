@@ -3,7 +3,8 @@
 //! Residues are canonical `u32` in `[0, p)` and use the full word where `p > 2^31`: sums carry
 //! into a 33rd bit, so nothing here is lazy. Modulo [`T`] and [`Delta`] every function runs in time
 //! that depends on its types alone, except those ending in `_vartime`. The toy primes of the feature
-//! `hazmat` divide: nothing modulo them is constant-time.
+//! `hazmat` divide: nothing modulo them is constant-time. (The multiplier has to play its part: that
+//! of a Cortex-M3 takes less time for small factors.)
 //!
 //! ```
 //! use kernel::prime::{Prime, T};

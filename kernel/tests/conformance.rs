@@ -1,4 +1,4 @@
-//! The reference through its own suite, and against big integers.
+//! The kernel's own backends through their suites, and the reference against big integers.
 //!
 //! The suite compares every backend with the reference, so the reference needs another judge.
 #![allow(clippy::unwrap_used, reason = "test code")]
@@ -8,10 +8,14 @@ use kernel::accelerator_suite;
 use kernel::conformance::{EDGE_WEIGHTS, edge_residues, residues, weights};
 use kernel::model::MAX_COLUMNS;
 use kernel::prime::PrimeId;
+use kernel::ring::Scalar;
+use kernel::ring_ops_suite;
 
 accelerator_suite!(reference, Some(Reference::default()));
 accelerator_suite!(absent, None::<Reference>, required_by "SUBROSA_REQUIRE_NOTHING");
 accelerator_suite!(refused, Err::<Reference, _>("no such device"));
+
+ring_ops_suite!(scalar, Scalar);
 
 struct Rows<'a>(core::slice::ChunksExact<'a, i8>);
 

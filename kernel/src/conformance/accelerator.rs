@@ -16,7 +16,7 @@ pub use values::{
     seeded_equals_expanded, tall_and_wide,
 };
 
-use super::{residues, weights};
+use super::{garbage, residues, weights};
 use crate::accel::{AccelError, Accelerator, MatrixId, Reference, RowSource, SharedRows};
 use crate::prime::PrimeId;
 use alloc::sync::Arc;
@@ -167,11 +167,6 @@ impl SharedRows for Padded {
     fn stride(&self) -> usize {
         self.stride
     }
-}
-
-/// Words that an output buffer holds before a call: no backend may depend on them.
-fn garbage(len: usize) -> Vec<u32> {
-    (0..len as u32).map(|i| 0xdead_beef ^ i).collect()
 }
 
 /// The matrix in the backend and in the reference.

@@ -99,7 +99,8 @@ impl ActivationQuantiser {
             largest = max_u32(largest, sanitise(*v).to_bits() & ABSOLUTE);
         }
         // A vector of zeros is scaled as if its largest were one.
-        let largest = f32::from_bits(select_u32(is_zero(largest), 1_f32.to_bits(), largest));
+        let zero = opaque_mask(less(largest, 1));
+        let largest = f32::from_bits(select_u32(zero, 1_f32.to_bits(), largest));
         let to_unit = reciprocal(largest);
 
         let mut squares = 0_u64;
@@ -121,7 +122,7 @@ impl ActivationQuantiser {
         // The scale leaves room for every rounding above, so this never acts; it makes the promise
         // independent of that argument.
         let (_, above) = self.largest_sum_of_squares.overflowing_sub(squares);
-        let keep = i32::from(above) - 1;
+        let keep = !opaque_mask(above) as i32;
         out.iter_mut().for_each(|q| *q &= keep);
         largest * reciprocal(scale)
     }
@@ -175,14 +176,16 @@ fn mask(bit: bool) -> u32 {
     u32::from(bit).wrapping_neg()
 }
 
+/// [`mask`] for a bit that decides once for a whole vector: the optimiser, which would turn the
+/// choice into a jump, is kept from seeing that the mask has two values only.
 #[inline(always)]
-fn select_u32(choose_first: u32, first: u32, second: u32) -> u32 {
-    (first & choose_first) | (second & !choose_first)
+fn opaque_mask(bit: bool) -> u32 {
+    core::hint::black_box(mask(bit))
 }
 
 #[inline(always)]
-fn is_zero(a: u32) -> u32 {
-    mask(less(a, 1))
+fn select_u32(choose_first: u32, first: u32, second: u32) -> u32 {
+    (first & choose_first) | (second & !choose_first)
 }
 
 #[inline(always)]
