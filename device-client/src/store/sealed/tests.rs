@@ -282,7 +282,10 @@ fn live(seed: u64, sittings: usize, cut_at: impl Fn(usize, &mut Rng) -> u64) -> 
             for _ in 0..12 {
                 match operate(&mut store, &mut ledger, &mut rng) {
                     Ok(()) | Err(StoreError::Full) => {}
-                    Err(_) => break,
+                    Err(error) => {
+                        assert!(disk.0.borrow().dead, "{error} while there was power");
+                        break;
+                    }
                 }
             }
             operations = disk.0.borrow().operations;
