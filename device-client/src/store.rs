@@ -6,6 +6,8 @@
 
 #[cfg(feature = "alloc")]
 mod memory;
+#[cfg(feature = "sealed")]
+pub mod sealed;
 
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;

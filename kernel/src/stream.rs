@@ -131,6 +131,10 @@ pub enum Label {
     PublicMask = 1,
     /// The seed of a unit's one-time masks.
     OneTimeMask = 2,
+    /// The key that seals a device's store, from the seed of its check vectors.
+    Store = 3,
+    /// The key that seals a unit's images at rest, from the unit's mask seed.
+    Seal = 4,
 }
 
 /// The seed of a unit's mask polynomials. The host knows it.
