@@ -27,12 +27,15 @@
 //!
 //! # Seeds
 //! The unit seed, the check seed and the sampling seed are drawn from a source of [`Entropy`], each
-//! on its own. Two more are derived (domain 6) from the unit seed:
+//! on its own. Others are derived (domain 6): 1 and 2 from the unit seed, 3 from the check seed, 4
+//! from the mask seed:
 //!
 //! | label | derived seed | who knows it |
 //! |---|---|---|
 //! | 1 | the public seed of the unit: [`Seed::derive_public`] | the host too |
 //! | 2 | the mask seed of the unit: [`Seed::derive`] with [`Label::OneTimeMask`] | the device |
+//! | 3 | the key of the device's store: [`Label::Store`] | the device |
+//! | 4 | the key of a unit's images at rest: [`Label::Seal`] | the device |
 //!
 //! # Example
 //! ```

@@ -207,6 +207,7 @@ struct Ledger {
 }
 
 /// One random operation; an error means that the power is gone.
+#[expect(clippy::panic_in_result_fn, reason = "test code")]
 fn operate(store: &mut Store, ledger: &mut Ledger, rng: &mut Rng) -> Result<(), StoreError> {
     let group = rng.below(u64::from(GROUPS)) as usize;
     let shape = shapes(&CONFIG)[group];
