@@ -1,5 +1,6 @@
 //! What handles secrets, each called with secret arguments, and controls that leak them.
 
+use core::hint::black_box;
 use kernel::check::{LinearCheck, Poison, UnitCheck};
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
@@ -8,7 +9,6 @@ use kernel::prime::{Delta, Prime, T};
 use kernel::quant::{ActivationQuantiser, GroupBounds};
 use kernel::ring::{RingOps, Scalar};
 use kernel::stream::{self, Label, PublicSeed, Seed};
-use std::hint::black_box;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::valgrind::{public, secret};
@@ -191,7 +191,7 @@ fn branching_sampler() {
 }
 
 fn table() {
-    let table: [u32; 256] = std::array::from_fn(|i| i as u32);
+    let table: [u32; 256] = core::array::from_fn(|i| i as u32);
     for word in secret_words(256, 64) {
         black_box(table[(word & 255) as usize]);
     }

@@ -1,7 +1,7 @@
 //! Requests to the valgrind that runs this process; without one they do nothing.
 #![expect(unsafe_code, reason = "requests are a sequence of instructions that valgrind knows")]
 
-use std::arch::asm;
+use core::arch::asm;
 
 const RUNNING_ON_VALGRIND: usize = 0x1001;
 const COUNT_ERRORS: usize = 0x1201;
