@@ -8,9 +8,18 @@ use anyhow::{Context, Result};
 use crate::shell;
 
 /// A C linker for programs and procedural macros, and the toolchain for bare metal: a compiler
-/// with the source of its core library, and a linker.
-const NEEDED: [&str; 6] =
-    ["gcc", "libc6-dev", "rustc-web", "cargo-web", "rust-web-src", "binutils-arm-none-eabi"];
+/// with the source of its core library, and a linker; valgrind, and the symbols of the C library
+/// that it wants.
+const NEEDED: [&str; 8] = [
+    "gcc",
+    "libc6-dev",
+    "rustc-web",
+    "cargo-web",
+    "rust-web-src",
+    "binutils-arm-none-eabi",
+    "valgrind",
+    "libc6-dbg",
+];
 
 /// Installs the missing packages where it may. Elsewhere it names them and succeeds: a step that
 /// cannot do without them fails by itself, and says so.

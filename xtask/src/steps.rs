@@ -27,12 +27,14 @@ pub(crate) enum Step {
     Clippy,
     /// Build the documentation with every warning an error
     Docs,
+    /// Check with valgrind that no branch and no address depends on a secret
+    ConstantTime,
     /// Run the documentation's examples and all other tests
     Unit,
 }
 
 impl Step {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -40,6 +42,7 @@ impl Step {
         Self::BareMetal,
         Self::Clippy,
         Self::Docs,
+        Self::ConstantTime,
         Self::Unit,
     ];
 
@@ -53,6 +56,7 @@ impl Step {
             Self::BareMetal => "bare-metal",
             Self::Clippy => "clippy",
             Self::Docs => "docs",
+            Self::ConstantTime => "constant-time",
             Self::Unit => "unit",
         }
     }
@@ -67,6 +71,7 @@ impl Step {
             Self::BareMetal => bare_metal::check(),
             Self::Clippy => clippy(),
             Self::Docs => docs(),
+            Self::ConstantTime => constant_time(),
             Self::Unit => unit(),
         }
     }
@@ -86,6 +91,17 @@ fn clippy() -> Result<()> {
 fn docs() -> Result<()> {
     let doc = ["doc", "--locked", "--workspace", "--no-deps", "--all-features"];
     shell::run(shell::cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The gate runs on optimised code, as it is used. Without valgrind it fails: it must not be
+/// skipped where everything is tested.
+fn constant_time() -> Result<()> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        println!("SKIPPED: the gate is written for x86-64 Linux");
+        return Ok(());
+    }
+    let test = ["test", "--locked", "--release", "--package", "kernel", "--test", "constant_time"];
+    shell::run(shell::cargo(test).env("SUBROSA_REQUIRE_VALGRIND", "1"))
 }
 
 /// The tests, with cargo-nextest where it is installed.
@@ -137,7 +153,7 @@ pub(crate) fn run_all(keep_going: bool) -> Result<()> {
 }
 
 fn row(name: &str, outcome: &str, took: Option<Duration>) -> String {
-    format!("{name:<12}{outcome:<10}{:>10}\n", took.map(seconds).unwrap_or_default())
+    format!("{name:<15}{outcome:<10}{:>10}\n", took.map(seconds).unwrap_or_default())
 }
 
 fn seconds(time: Duration) -> String {
