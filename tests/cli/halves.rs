@@ -76,19 +76,46 @@ fn a_host_of_another_model() {
     assert!(host.process.runs());
 }
 
+/// A device in the middle of a session, with correlations that were made before.
+fn slow_device(bundles: &Bundles, host: &Host) -> Process {
+    let file = bundles.file("correlations");
+    let line = "provision --tokens 32 --weights";
+    let device = bundles.device();
+    run(words(line, &[&bundles.host(), &"--model", &device, &"--out", &file])).succeeded();
+    // 16 + 9 steps of 8 groups and 10 heads, 20 ms each.
+    let mut arguments =
+        bundles.generate(&host.address, &OPTIONS.replace("--pace 0", "--pace 20000"));
+    arguments.extend(words("--correlations", &[&file]));
+    let mut device = Process::start(&mut program(arguments));
+    while std::fs::read(&file).unwrap()[64] == 0 {
+        assert!(device.runs());
+    }
+    device
+}
+
 #[test]
-fn a_host_that_is_killed_before_the_answer_is_complete() {
+fn a_host_that_is_killed_in_a_session_and_does_not_come_back() {
     let bundles = Bundles::of(MODEL);
     let mut host = Host::of(&bundles);
-    // A second a request, so that the host goes in the middle of a session.
-    let slow = "--json --pace 1000000 --prompt-ids 0 --tokens 100";
-    let mut device = Process::start(&mut program(bundles.generate(&host.address, slow)));
-    device.says("preparing 256 tokens");
-    host.process.says("session ended");
+    let mut device = slow_device(&bundles, &host);
     host.process.kill();
     device.says("the link is broken");
     assert!(device.runs());
-    device.finish().failed(1, &["the session with the host ended early", "refused"]);
+    device.finish().failed(1, &["session with ", "the link to the host failed: ", "refused"]);
+}
+
+#[test]
+fn a_host_that_is_killed_in_a_session_and_comes_back() {
+    let (demo, _) = demo(MODEL);
+    let bundles = Bundles::of(MODEL);
+    let mut host = Host::of(&bundles);
+    let mut device = slow_device(&bundles, &host);
+    host.process.kill();
+    device.says("the link is broken");
+    let _host = Host::on(&host.address, &bundles);
+    let report = device.finish().json();
+    assert_eq!(report["token_ids"], demo["token_ids"]);
+    assert_eq!(report["checks_failed"], 0);
 }
 
 #[test]

@@ -72,7 +72,8 @@ impl Outcome {
     pub(crate) fn failed(self, code: i32, said: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "a failure says nothing on stdout");
-        assert_eq!(self.stderr.matches("error: ").count(), 1, "{self:?}");
+        let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(errors, 1, "{self:?}");
         for said in said {
             assert!(self.stderr.contains(said), "{said:?} is not in {}", self.stderr);
         }
@@ -231,8 +232,12 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn of(bundles: &Bundles) -> Self {
-        let listen = words("serve --listen 127.0.0.1:0 --threads 1 -v --model", &[&bundles.host()]);
-        let mut process = Process::start(&mut program(listen));
+        Self::on("127.0.0.1:0", bundles)
+    }
+
+    pub(crate) fn on(address: &str, bundles: &Bundles) -> Self {
+        let line = format!("serve --listen {address} --threads 1 -v --model");
+        let mut process = Process::start(&mut program(words(&line, &[&bundles.host()])));
         let line = process.says("serving ");
         let address = line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         assert_ne!(address.rsplit(':').next(), Some("0"), "{line}");
