@@ -1,8 +1,14 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
-use std::net::SocketAddr;
+use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
+use clap::{Args, Parser, Subcommand, value_parser};
+use device_client::choose::Choice;
+use kernel::params::ParameterId;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
+/// The port that a host listens on where nothing else is said.
+const PORT: u16 = 7766;
 
 /// Private inference of language models for devices that trust nobody.
 ///
@@ -12,7 +18,9 @@ use std::path::PathBuf;
 #[command(
     version,
     propagate_version = true,
-    after_help = "Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the host's answers failed the check."
+    after_help = "Text and JSON go to stdout, everything else to stderr.\n\
+                  Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the host's answers failed a \
+                  check, 130 interrupted."
 )]
 pub(crate) struct Cli {
     /// Log more: -v for what happens, -vv for every detail (or set RUST_LOG)
@@ -24,26 +32,39 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run both sides on this machine: host, device, and the comparison with a run in the clear
+    /// Run both sides on this machine, and compare with a run in the clear
+    ///
+    /// A host is started on loopback. Correlations are prepared with it, text is generated through
+    /// it, and the same quantised model is run in the clear: its tokens and logits must be the same,
+    /// bit for bit.
     Demo(Demo),
     /// Generate text through a host that sees only noise
+    ///
+    /// Without --correlations they are first prepared with the host, in whole batches; what that
+    /// will move is said before it starts. Ctrl-C stops the display and not the session, whose
+    /// length is public; a second one ends the program.
     Generate(Generate),
-    /// Serve a model to devices
+    /// Serve a model to devices, until Ctrl-C or SIGTERM
     Serve(Serve),
     /// Turn a Hugging Face Llama folder into a bundle
     #[command(subcommand)]
     Convert(Convert),
-    /// Make correlations on a trusted machine that holds the weights, to be loaded into a device
+    /// Make correlations on a trusted machine that holds the weights
+    ///
+    /// They are written to a file, to be carried to the device: it then needs no preparation with
+    /// the host.
     Provision(Provision),
 }
 
 /// What to generate.
 #[derive(Debug, Args)]
 pub(crate) struct Request {
-    /// The prompt; the model's chat template is applied if it has one
-    #[arg(short, long, conflicts_with = "prompt_ids")]
+    /// The prompt: one message of the user, in the model's chat template if it has one [default: a
+    /// request that the built-in model understands]
+    #[arg(short, long, conflicts_with = "prompt_ids", value_name = "TEXT",
+          value_parser = NonEmptyStringValueParser::new())]
     pub(crate) prompt: Option<String>,
-    /// The prompt as token ids, used as they are
+    /// The prompt as token ids, used as they are: no template, no token added in front
     #[arg(long, value_delimiter = ',', value_name = "ID,ID,...")]
     pub(crate) prompt_ids: Option<Vec<u32>>,
     /// Use the prompt as it is, without the chat template
@@ -51,31 +72,37 @@ pub(crate) struct Request {
     pub(crate) raw: bool,
     /// Tokens to generate. All are generated, whatever the text says: the number is public, so the
     /// host cannot tell where a text ends
-    #[arg(short = 'n', long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'n', long, default_value_t = 48, value_name = "COUNT",
+          value_parser = positive())]
     pub(crate) tokens: u32,
     /// Temperature of the choice; 0 takes the most likely token
-    #[arg(short, long, default_value_t = 0.0)]
+    #[arg(short, long, default_value = "0", value_parser = temperature, value_name = "NUMBER",
+          allow_negative_numbers = true)]
     pub(crate) temperature: f32,
-    /// Choose among the most likely tokens that hold this share of the probability
-    #[arg(long, default_value_t = 1.0)]
+    /// Choose among the most likely tokens that hold this share of the probability, above 0 and at
+    /// most 1
+    #[arg(long, default_value = "1", value_parser = top_p, value_name = "SHARE",
+          allow_negative_numbers = true)]
     pub(crate) top_p: f32,
     /// Seed of the choice at temperatures above 0; without it every run differs
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
-    /// Positions of the prompt that are computed together
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
+    /// Positions of the prompt that are computed together, 1 to 64
+    #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..=64),
+          value_name = "COUNT")]
     pub(crate) chunk: u32,
-    /// Tokens that one offline batch prepares: 256, 512, 1024, 2048 or 4096
-    #[arg(long, default_value_t = 256)]
-    pub(crate) batch: u32,
+    /// Tokens that one offline batch prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs
+    /// more bytes in all, and fewer for each token
+    #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
+    pub(crate) batch: ParameterId,
     /// Microseconds between the public moments at which requests may leave, so that the time of
     /// the device's own computing does not show; 0 sends at once
     #[arg(long, default_value_t = 1000, value_name = "MICROSECONDS")]
     pub(crate) pace: u64,
-    /// Write the logits of every generated position to an .npy file (f32)
+    /// Write the logits to an .npy file: f32, one row for each generated position
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) dump_logits: Option<PathBuf>,
-    /// Print one JSON object instead of text
+    /// Print one JSON object with text and report, instead of text as it comes
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -88,19 +115,20 @@ pub(crate) struct Demo {
     #[command(flatten)]
     pub(crate) request: Request,
     /// Threads of the host's products; 0 takes all cores
-    #[arg(long, default_value_t = 0)]
-    pub(crate) threads: usize,
+    #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
+    pub(crate) threads: u16,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
-    /// Address of the host
-    #[arg(long, value_name = "ADDR")]
+    /// Address of the host: a name or an IP address, and a port if it is not 7766
+    #[arg(long, value_name = "ADDR", value_parser = host)]
     pub(crate) host: String,
-    /// The device's bundle, as `subrosa convert device` made it
+    /// Folder of the device's bundle, as `subrosa convert device` made it
     #[arg(short, long, value_name = "DEVICE_DIR")]
     pub(crate) model: PathBuf,
-    /// Correlations that `subrosa provision` made; without them they are prepared with the host
+    /// File of correlations that `subrosa provision` made, used up by every run; without it they
+    /// are prepared with the host
     #[arg(long, value_name = "FILE")]
     pub(crate) correlations: Option<PathBuf>,
     #[command(flatten)]
@@ -109,18 +137,20 @@ pub(crate) struct Generate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The host's bundle, as `subrosa convert host` made it
+    /// Folder of the host's bundle, as `subrosa convert host` made it
     #[arg(short, long, value_name = "DIR")]
     pub(crate) model: PathBuf,
-    /// Address to listen on
-    #[arg(short, long, default_value = "127.0.0.1:7766", value_name = "ADDR")]
+    /// Address to listen on; 0.0.0.0:7766 for all networks, port 0 for a free port
+    #[arg(short, long, default_value_t = SocketAddr::from(([127, 0, 0, 1], PORT)),
+          value_name = "IP:PORT")]
     pub(crate) listen: SocketAddr,
     /// Threads of the products; 0 takes all cores
-    #[arg(long, default_value_t = 0)]
-    pub(crate) threads: usize,
-    /// Connections at a time
-    #[arg(long, default_value_t = 256)]
-    pub(crate) sessions: usize,
+    #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
+    pub(crate) threads: u16,
+    /// Connections at a time; more are told that the host is busy
+    #[arg(long, default_value_t = 256, value_parser = value_parser!(u16).range(1..),
+          value_name = "COUNT")]
+    pub(crate) sessions: u16,
     /// Skip the check of the weights against their digest at start
     #[arg(long)]
     pub(crate) no_verify: bool,
@@ -128,10 +158,14 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Convert {
-    /// The host's bundle: int8 weights. Made by whoever runs the host
+    /// Make a host's bundle: the int8 weights
+    ///
+    /// Made by whoever runs the host. It holds no secret.
     Host(ConvertFolders),
-    /// A device's bundle: embeddings, norms, scales and secret check vectors. Made where the device's
-    /// owner trusts the weights; one for each device, never to be shown to a host
+    /// Make a device's bundle: embeddings, norms, scales and secret check vectors
+    ///
+    /// Made where the device's owner trusts the weights; one for each device, never to be shown to a
+    /// host.
     Device(ConvertFolders),
 }
 
@@ -140,26 +174,99 @@ pub(crate) struct ConvertFolders {
     /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json
     #[arg(value_name = "HF_DIR")]
     pub(crate) checkpoint: PathBuf,
-    /// Folder to write
+    /// Folder to write; a bundle of an earlier conversion in it is replaced
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Provision {
-    /// The weights: a host bundle on this machine, which its owner trusts
+    /// Folder of a host's bundle on this machine: the weights, which its owner trusts
     #[arg(long, value_name = "DIR")]
     pub(crate) weights: PathBuf,
-    /// The device's bundle: the correlations are checked against it as they are made
+    /// Folder of the device's bundle: the correlations are checked against it as they are made
     #[arg(short, long, value_name = "DEVICE_DIR")]
     pub(crate) model: PathBuf,
     /// Tokens to provision: each position of a prompt's bucket and each output takes one
-    #[arg(short = 'n', long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'n', long, default_value_t = 256, value_name = "COUNT",
+          value_parser = positive())]
     pub(crate) tokens: u32,
-    /// File to write; it is secret (mode 0600) and is used up as tokens are generated
+    /// File to write; it must not exist. It is secret (mode 0600), and is used up as tokens are
+    /// generated
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Threads of the products; 0 takes all cores
-    #[arg(long, default_value_t = 0)]
-    pub(crate) threads: usize,
+    #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
+    pub(crate) threads: u16,
+}
+
+fn positive() -> RangedI64ValueParser<u32> {
+    value_parser!(u32).range(1..)
+}
+
+fn threads() -> RangedI64ValueParser<u16> {
+    value_parser!(u16).range(..=1024)
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let number = text.parse::<f32>().map_err(|error| error.to_string())?;
+    Choice::new(number, 1.0).map(|choice| choice.temperature()).map_err(|error| error.to_string())
+}
+
+fn top_p(text: &str) -> Result<f32, String> {
+    let number = text.parse::<f32>().map_err(|error| error.to_string())?;
+    Choice::new(0.0, number).map(|choice| choice.top_p()).map_err(|error| error.to_string())
+}
+
+fn batch(text: &str) -> Result<ParameterId, String> {
+    let batch = text.parse().ok().and_then(ParameterId::for_batch);
+    batch.ok_or_else(|| "must be 256, 512, 1024, 2048 or 4096".to_owned())
+}
+
+/// An address with its port: the usual one if there is none.
+fn host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, PORT).to_string());
+    }
+    match text.rsplit_once(':') {
+        _ if text.is_empty() || text.contains('/') => {
+            Err("must be a name or an IP address, perhaps with a port".to_owned())
+        }
+        None => Ok(format!("{text}:{PORT}")),
+        Some((name, port)) if !name.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+            Ok(text.to_owned())
+        }
+        Some(_) => Err("must end in a port from 1 to 65535".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_host_gets_the_usual_port_where_it_has_none() {
+        let good = [
+            ("127.0.0.1", "127.0.0.1:7766"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("::1", "[::1]:7766"),
+            ("[::1]", "[::1]:7766"),
+            ("[::1]:80", "[::1]:80"),
+            ("example.org", "example.org:7766"),
+            ("example.org:80", "example.org:80"),
+        ];
+        for (text, expected) in good {
+            assert_eq!(host(text).as_deref(), Ok(expected));
+        }
+        for text in ["", ":80", "a:", "a:0", "a:65536", "a:b", "http://a"] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
 }

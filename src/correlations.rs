@@ -12,11 +12,12 @@ use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
 use kernel::check::{LinearCheck, Poison};
 use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::stream::{Entropy, SEED_BYTES, Seed, one_time_mask};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::entropy::SystemEntropy;
+use crate::interrupt::Interrupts;
 
 const MAGIC: &[u8; 8] = b"subrosaC";
 const VERSION: u32 = 1;
@@ -51,8 +52,12 @@ impl ProvisionedStore {
             .write(true)
             .open(path)
             .with_context(|| format!("opening {name}"))?;
-        if file.try_lock().is_err() {
-            bail!("{name} is in use by another process");
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!("{name} is in use by another process"),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking {name}"));
+            }
         }
         let config = bundle.config();
         let mut header = [0; HEADER_BYTES];
@@ -68,8 +73,9 @@ impl ProvisionedStore {
         }
         let tokens = word(16);
         let layout = Layout::new(config, tokens);
-        if file.metadata()?.len() != layout.length {
-            bail!("{name} is damaged: its length is not {}", layout.length);
+        let length = file.metadata()?.len();
+        if length != layout.length {
+            bail!("{name} is damaged: it has {length} bytes and should have {}", layout.length);
         }
         let mut groups = Vec::new();
         let mut counts = vec![0; 4 * config.group_count() as usize];
@@ -168,6 +174,11 @@ impl Layout {
     }
 }
 
+/// Bytes of a file of correlations for `tokens` tokens.
+pub(crate) fn file_bytes(config: &ModelConfig, tokens: u32) -> u64 {
+    Layout::new(config, tokens).length
+}
+
 /// Makes correlations for `tokens` tokens and writes them to a new file, checking each against the
 /// device's check vectors. `progress` hears of tokens done, over all groups.
 pub(crate) fn provision(
@@ -175,8 +186,9 @@ pub(crate) fn provision(
     bundle: &DeviceBundle<'_>,
     tokens: u32,
     path: &Path,
+    interrupts: &Interrupts,
     mut progress: impl FnMut(u64),
-) -> Result<u64> {
+) -> Result<()> {
     let config = bundle.config();
     if engine.digest() != bundle.digest() {
         bail!("the weights and the device bundle are of different models (their digests differ)");
@@ -186,6 +198,7 @@ pub(crate) fn provision(
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).with_context(|| format!("creating {}", path.display()))?;
+    interrupts.leaves_nothing_of(path.to_owned());
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let result = (|| {
         let mut header = [0; HEADER_BYTES];
@@ -208,12 +221,13 @@ pub(crate) fn provision(
         }
         out.flush()?;
         out.get_ref().sync_all()?;
-        Ok(Layout::new(config, tokens).length)
+        Ok(())
     })();
     if result.is_err() {
         // Half a file is of no use to anyone.
         let _ = std::fs::remove_file(path);
     }
+    interrupts.keeps(path);
     result
 }
 

@@ -1,9 +1,59 @@
 //! Logits as a NumPy array file.
 
-use std::io::{self, Write};
+use anyhow::{Context, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file for logits, opened before the run whose logits it will hold.
+///
+/// What an existing file holds stays until then; a new one that is never written is removed.
+#[derive(Debug)]
+pub(crate) struct LogitsFile {
+    path: PathBuf,
+    file: File,
+    unwritten: bool,
+}
+
+impl LogitsFile {
+    /// Makes sure that the file can be written.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        let (file, unwritten) = match options.clone().create_new(true).open(path) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let file = options.open(path);
+                (file.with_context(|| format!("writing {}", path.display()))?, false)
+            }
+            Err(error) => return Err(error).with_context(|| format!("writing {}", path.display())),
+        };
+        Ok(Self { path: path.to_owned(), file, unwritten })
+    }
+
+    /// Writes `rows` of `columns` each.
+    pub(crate) fn write(mut self, rows: &[Vec<f32>], columns: usize) -> Result<()> {
+        self.unwritten = false;
+        let write = || {
+            if self.file.metadata()?.is_file() {
+                self.file.set_len(0)?;
+            }
+            write_npy(&mut BufWriter::new(&self.file), rows, columns)
+        };
+        write().with_context(|| format!("writing {}", self.path.display()))
+    }
+}
+
+impl Drop for LogitsFile {
+    fn drop(&mut self) {
+        if self.unwritten {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
 
 /// Writes `rows` of `columns` little-endian f32 each, in NumPy's format 1.0.
-pub(crate) fn write_npy(out: &mut impl Write, rows: &[Vec<f32>], columns: usize) -> io::Result<()> {
+fn write_npy(out: &mut impl Write, rows: &[Vec<f32>], columns: usize) -> io::Result<()> {
     let mut header = format!(
         "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {columns}), }}",
         rows.len()

@@ -4,8 +4,10 @@ mod cli;
 mod commands;
 mod correlations;
 mod device;
+mod display;
 mod dump;
 mod entropy;
+mod interrupt;
 mod offline;
 mod online;
 mod plain;
@@ -22,19 +24,34 @@ const EXIT_CHEAT: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    progress::init_logs(cli.verbose);
+    let daemon = matches!(cli.command, cli::Command::Serve(_));
+    progress::init_logs(cli.verbose, daemon);
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, many times slower than `cargo run --release`");
     }
     match commands::run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<report::Cheated>() => {
-            eprintln!("error: {error}");
-            ExitCode::from(EXIT_CHEAT)
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            eprintln!("{error}");
+            ExitCode::from(interrupt::EXIT_INTERRUPTED)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            eprintln!("error: {}", describe(&error));
+            ExitCode::from(if error.is::<report::Cheated>() { EXIT_CHEAT } else { 1 })
         }
     }
+}
+
+/// An error and its causes in a line, without causes that the error itself has told.
+fn describe(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }

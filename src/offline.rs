@@ -1,6 +1,7 @@
 //! The offline phase: correlations from a host, with a progress bar.
 
 use crate::entropy::SystemEntropy;
+use crate::online::connect;
 use crate::progress;
 use crate::report::{Bytes, Cheated, Phase};
 use anyhow::{Context, Result, bail};
@@ -16,7 +17,6 @@ use kernel::schedule::Schedule;
 use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
 use kernel::with_masked_set;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 
 /// Preparation sessions with one host before it is given up.
 const ATTEMPTS: u32 = 3;
@@ -78,6 +78,10 @@ pub(crate) async fn fetch(
             return Ok(phase);
         }
         if attempt > 0 {
+            eprintln!(
+                "{} checks failed: those units are dropped and made anew",
+                phase.checks_failed
+            );
             tokio::time::sleep(PAUSE).await;
         }
         eprintln!(
@@ -96,7 +100,7 @@ pub(crate) async fn fetch(
         );
         phase.add_time(started.elapsed());
         phase.tokens = phase.tokens.max(estimate.tokens);
-        outcome.context("preparing correlations failed; finished units are kept")?;
+        outcome.context("preparing correlations failed")?;
     }
     let (units, _) = plan(bundle.config(), schedule, store, set);
     if units.is_empty() { Ok(phase) } else { Err(Cheated { failed: phase.checks_failed }.into()) }
@@ -110,8 +114,7 @@ async fn session<S: ParameterSet>(
     estimate: Estimate,
     phase: &mut Phase,
 ) -> Result<()> {
-    let stream = TcpStream::connect(host).await.with_context(|| format!("connecting to {host}"))?;
-    stream.set_nodelay(true)?;
+    let stream = connect(host).await.with_context(|| format!("connecting to {host}"))?;
     let mut words = vec![0; unit_words::<S>()];
     let mut noise = vec![0; S::N];
     let mut frame = vec![0; HEADER_BYTES + MAX_PAYLOAD];

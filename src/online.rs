@@ -116,7 +116,7 @@ impl Run<'_> {
         host: &str,
         store: &mut impl CorrelationStore,
         set: ParameterId,
-        observe: impl FnMut(&Event<'_>),
+        mut observe: impl FnMut(&Event<'_>),
     ) -> Result<(Transcript, Phase)> {
         let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
         let mut id = SessionId([0; 16]);
@@ -124,17 +124,31 @@ impl Run<'_> {
         let mut words = vec![0; masked_words(config, chunk)];
         let mut request = vec![0; frame_bytes(config, chunk).max(256)];
         let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
+        // A host that is not there must not cost correlations: reach it before they are reserved.
+        let first = connect(host).await.with_context(|| format!("connecting to {host}"))?;
         let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;
         let started = Instant::now();
-        let connector = TcpConnector::new(host, self.pace);
+        let connector = TcpConnector::new(host, first, self.pace);
         let mut client = MaskedClient::open(session, connector, &mut request, &mut reply)
             .await
             .with_context(|| format!("opening a session with {host}"))?;
-        let transcript = self.drive(&mut client, observe).await?;
+        let mut prompt_seconds = None;
+        let transcript = self
+            .drive(&mut client, |event| {
+                if let Event::Prefill { rows, of } = event
+                    && rows == of
+                {
+                    prompt_seconds = Some(started.elapsed().as_secs_f64());
+                }
+                observe(event);
+            })
+            .await
+            .context("the session with the host ended early")?;
         let (verdict, bytes_up, bytes_down) = client.close().await?;
         let phase = Phase {
             seconds: started.elapsed().as_secs_f64(),
-            tokens: u64::from(self.schedule.prompt_bucket() + self.schedule.output_bucket() - 1),
+            prompt_seconds,
+            tokens: u64::from(self.schedule.output_bucket()),
             bytes_up,
             bytes_down,
             checks_passed: u64::from(verdict.checks - verdict.failed),
@@ -153,22 +167,31 @@ impl Run<'_> {
     }
 }
 
+/// A TCP connection that sends at once.
+pub(crate) async fn connect(host: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(host).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// TCP to a fixed address, requests on a fixed grid of time, a fixed number of further attempts.
 struct TcpConnector {
     host: String,
+    /// A link that is there already.
+    first: Option<TcpStream>,
     left: u32,
     grid: Option<Interval>,
 }
 
 impl TcpConnector {
-    fn new(host: &str, pace: Duration) -> Self {
+    fn new(host: &str, first: TcpStream, pace: Duration) -> Self {
         let grid = (!pace.is_zero()).then(|| {
             let mut grid = tokio::time::interval(pace);
             // A deadline that was missed is skipped: the next one is on the same grid.
             grid.set_missed_tick_behavior(MissedTickBehavior::Skip);
             grid
         });
-        Self { host: host.to_owned(), left: ATTEMPTS, grid }
+        Self { host: host.to_owned(), first: Some(first), left: ATTEMPTS, grid }
     }
 }
 
@@ -176,8 +199,10 @@ impl Connector for TcpConnector {
     type Io = FromTokio<TcpStream>;
 
     async fn connect(&mut self) -> Result<Self::Io, io::Error> {
-        let stream = TcpStream::connect(&self.host).await?;
-        stream.set_nodelay(true)?;
+        let stream = match self.first.take() {
+            Some(stream) => stream,
+            None => connect(&self.host).await?,
+        };
         Ok(FromTokio::new(stream))
     }
 

@@ -1,10 +1,11 @@
 //! Progress bars and logs, on stderr.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
 use std::time::Duration;
 
-/// Logs to stderr: warnings, or more at the user's wish.
-pub(crate) fn init_logs(verbose: u8) {
+/// Logs to stderr: warnings, or more at the user's wish; with the time of day for a daemon.
+pub(crate) fn init_logs(verbose: u8, daemon: bool) {
     let default = match verbose {
         0 => "warn",
         1 => "info",
@@ -12,11 +13,16 @@ pub(crate) fn init_logs(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt()
+    let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    if daemon {
+        logs.init();
+    } else {
+        logs.without_time().init();
+    }
 }
 
 /// A bar over `length` bytes.

@@ -1,11 +1,11 @@
 //! From a person's words to token ids.
 
-use anyhow::{Context, Result, anyhow, bail};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, context};
-use serde_json::Value as Json;
+mod date;
+mod template;
+
+use anyhow::{Result, anyhow, bail};
 use std::path::Path;
+use template::Template;
 use tokenizers::Tokenizer;
 
 use crate::cli::Request;
@@ -23,7 +23,7 @@ pub(crate) fn prompt_ids(request: &Request, folder: &Path, vocab: u32) -> Result
         }
     };
     if ids.is_empty() {
-        bail!("the prompt is empty");
+        bail!("the prompt has no tokens");
     }
     if let Some(id) = ids.iter().find(|&&id| id >= vocab) {
         bail!("token {id} of the prompt is beyond the model's vocabulary of {vocab}");
@@ -47,62 +47,11 @@ fn encode(text: &str, raw: bool, folder: &Path) -> Result<Vec<u32>> {
         // A template that writes its own beginning of text must not get a second.
         Some(template) => {
             let rendered = template.render(text)?;
-            let special = template.bos.is_empty() || !rendered.starts_with(&template.bos);
+            let special = template.bos().is_none_or(|bos| !rendered.starts_with(bos));
             (rendered, special)
         }
     };
     let encoding =
         tokenizer.encode(text, special).map_err(|error| anyhow!("tokenizing failed: {error}"))?;
     Ok(encoding.get_ids().to_vec())
-}
-
-/// A model's chat template.
-struct Template {
-    source: String,
-    bos: String,
-    eos: String,
-}
-
-impl Template {
-    /// The template in `folder`'s tokenizer_config.json, if there is one.
-    fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join("tokenizer_config.json");
-        if !path.exists() {
-            return Ok(None);
-        }
-        let config: Json = serde_json::from_slice(&std::fs::read(&path)?)
-            .with_context(|| format!("{} is not JSON", path.display()))?;
-        // A special token is a string, or an object with its content.
-        let token = |name: &str| {
-            let value = &config[name];
-            value.as_str().or_else(|| value["content"].as_str()).unwrap_or_default().to_owned()
-        };
-        Ok(config["chat_template"].as_str().map(|source| Self {
-            source: source.replace("{% generation %}", "").replace("{% endgeneration %}", ""),
-            bos: token("bos_token"),
-            eos: token("eos_token"),
-        }))
-    }
-
-    /// The prompt of one user message, as `transformers` renders it.
-    fn render(&self, message: &str) -> Result<String> {
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
-        environment.set_syntax(syntax);
-        environment.add_function("raise_exception", |message: String| -> Result<String, _> {
-            Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message))
-        });
-        let messages = serde_json::json!([{ "role": "user", "content": message }]);
-        environment
-            .render_str(
-                &self.source,
-                context! {
-                    messages => Value::from(Serde(messages)),
-                    bos_token => self.bos.as_str(),
-                    eos_token => self.eos.as_str(),
-                    add_generation_prompt => true,
-                },
-            )
-            .context("the model's chat template failed; --raw goes without it")
-    }
 }

@@ -27,7 +27,10 @@ impl std::error::Error for Cheated {}
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Phase {
     pub(crate) seconds: f64,
-    /// Tokens prepared, or positions computed.
+    /// Seconds of these until the prompt was computed; online only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prompt_seconds: Option<f64>,
+    /// Tokens prepared, or generated.
     pub(crate) tokens: u64,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
@@ -77,6 +80,8 @@ pub(crate) struct Report {
     pub(crate) checks_failed: u64,
     pub(crate) prompt_bucket: u32,
     pub(crate) output_bucket: u32,
+    /// Tokens of an offline batch.
+    pub(crate) batch: usize,
     pub(crate) offline: Phase,
     pub(crate) online: Phase,
     /// Seconds of the run in the clear.
@@ -87,9 +92,9 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// One JSON object.
+    /// One JSON object in a line.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
-        serde_json::to_string_pretty(self)
+        serde_json::to_string(self)
     }
 }
 
@@ -99,44 +104,28 @@ pub(crate) struct Bytes(pub(crate) u64);
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.0 as f64;
-        match self.0 {
-            0..1_000 => write!(f, "{} B", self.0),
-            1_000..1_000_000 => write!(f, "{:.1} kB", value / 1e3),
-            1_000_000..1_000_000_000 => write!(f, "{:.1} MB", value / 1e6),
-            _ => write!(f, "{:.2} GB", value / 1e9),
-        }
+        f.pad(&match self.0 {
+            0..1_000 => format!("{} B", self.0),
+            1_000..999_950 => format!("{:.1} kB", value / 1e3),
+            999_950..999_950_000 => format!("{:.1} MB", value / 1e6),
+            _ => format!("{:.2} GB", value / 1e9),
+        })
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = |f: &mut fmt::Formatter<'_>, name: &str, what: &str, phase: &Phase| {
-            let per_token = |bytes: u64| Bytes(bytes / phase.tokens.max(1));
-            writeln!(
-                f,
-                "{name:<9}{:>9.1} tokens/s  {:>7.2} s for {} {what}",
-                phase.rate(),
-                phase.seconds,
-                phase.tokens
-            )?;
-            writeln!(
-                f,
-                "{:9}{} up, {} down ({} and {} a token)",
-                "",
-                Bytes(phase.bytes_up),
-                Bytes(phase.bytes_down),
-                per_token(phase.bytes_up),
-                per_token(phase.bytes_down)
-            )
-        };
         if self.offline.tokens > 0 {
-            phase(f, "offline", "tokens prepared, in whole batches", &self.offline)?;
+            let what = format!("prepared, in whole batches of {}", self.batch);
+            self.offline.write(f, "offline", &what)?;
         }
         let what = format!(
-            "positions (prompt bucket {}, {} tokens of answer)",
-            self.prompt_bucket, self.output_bucket
+            "generated, {:.2} s for the prompt of {} (bucket {})",
+            self.online.prompt_seconds.unwrap_or(0.0),
+            self.prompt_ids.len(),
+            self.prompt_bucket
         );
-        phase(f, "online", &what, &self.online)?;
+        self.online.write(f, "online", &what)?;
         writeln!(
             f,
             "{:<9}{} passed, {} failed ({} units offline, {} product rows online)",
@@ -147,15 +136,23 @@ impl fmt::Display for Report {
             self.online.checks_passed
         )?;
         let memory = &self.device_memory;
+        let bytes = |bytes: usize| Bytes(bytes as u64);
+        write!(
+            f,
+            "{:<9}{} decoder, {} online",
+            "device",
+            bytes(memory.decoder),
+            bytes(memory.online)
+        )?;
+        if memory.offline > 0 {
+            write!(f, ", {} offline", bytes(memory.offline))?;
+        }
         writeln!(
             f,
-            "{:<9}{} decoder, {} online, {} offline; bundle {}; {} stored a token",
-            "device",
-            Bytes(memory.decoder as u64),
-            Bytes(memory.online as u64),
-            Bytes(memory.offline as u64),
-            Bytes(memory.bundle as u64),
-            Bytes(memory.correlation_per_token as u64)
+            " in memory\n{:9}{} bundle, {} a token of correlations in storage",
+            "",
+            bytes(memory.bundle),
+            bytes(memory.correlation_per_token)
         )?;
         if let Some(backend) = self.backend {
             writeln!(f, "{:<9}{backend}", "host")?;
@@ -171,5 +168,50 @@ impl fmt::Display for Report {
             )?;
         }
         Ok(())
+    }
+}
+
+impl Phase {
+    /// Two lines: time and bytes, in columns.
+    fn write(&self, f: &mut fmt::Formatter<'_>, name: &str, what: &str) -> fmt::Result {
+        writeln!(
+            f,
+            "{name:<9}{:>8.1} tokens/s {:>9.2} s     {} tokens {what}",
+            self.rate(),
+            self.seconds,
+            self.tokens
+        )?;
+        let per_token = |bytes: u64| Bytes(bytes / self.tokens.max(1));
+        writeln!(
+            f,
+            "{:9}{:>8} up       {:>9} down  {} up and {} down a token",
+            "",
+            Bytes(self.bytes_up),
+            Bytes(self.bytes_down),
+            per_token(self.bytes_up),
+            per_token(self.bytes_down)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bytes;
+
+    #[test]
+    fn bytes_have_a_fitting_unit() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (231_900_000, "231.9 MB"),
+            (999_950_000, "1.00 GB"),
+            (45_000_000_000, "45.00 GB"),
+        ] {
+            assert_eq!(Bytes(bytes).to_string(), text);
+        }
+        assert_eq!(format!("[{:>8}]", Bytes(5)), "[     5 B]");
     }
 }

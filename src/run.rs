@@ -3,40 +3,74 @@
 use crate::cli::Request;
 use crate::correlations::ProvisionedStore;
 use crate::device::BundleBytes;
-use crate::dump::write_npy;
+use crate::display::Display;
+use crate::dump::LogitsFile;
 use crate::entropy::sampling_seed;
+use crate::interrupt::Interrupts;
 use crate::offline;
 use crate::online::{Run, Transcript};
 use crate::prompt::prompt_ids;
 use crate::report::{Cheated, DeviceMemory, Phase, Report};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use device_client::choose::Choice;
 use device_client::generate::{Event, Sampling};
 use device_client::masked::fitting_chunk;
-use device_client::store::MemoryStore;
+use device_client::store::{CorrelationStore, MemoryStore};
 use host_server::model::HostBundle;
 use kernel::bundle::DeviceBundle;
-use kernel::params::ParameterId;
-use kernel::schedule::Schedule;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use kernel::model::ModelConfig;
+use kernel::schedule::{Schedule, ScheduleError};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Where a run's correlations come from.
-pub(crate) enum Source<'a> {
-    /// Prepared with the host, in memory.
-    Host,
-    /// A provisioned file.
-    File(&'a Path),
+/// A request that has been checked against the model's shape, before anything expensive happens.
+pub(crate) struct Job<'r> {
+    request: &'r Request,
+    prompt: Vec<u32>,
+    schedule: Schedule,
+    sampling: Sampling,
+    logits_file: Option<LogitsFile>,
+}
+
+impl<'r> Job<'r> {
+    /// Checks a request to a model of this shape, whose tokenizer files are in `folder`.
+    pub(crate) fn new(request: &'r Request, config: &ModelConfig, folder: &Path) -> Result<Self> {
+        let choice = Choice::new(request.temperature, request.top_p)?;
+        let sampling = Sampling { choice, seed: sampling_seed(request.seed)? };
+        let prompt = prompt_ids(request, folder, config.vocab)?;
+        let schedule = schedule(request, prompt.len(), config)?;
+        let logits_file = request.dump_logits.as_deref().map(LogitsFile::open).transpose()?;
+        Ok(Self { request, prompt, schedule, sampling, logits_file })
+    }
+}
+
+fn schedule(request: &Request, prompt: usize, config: &ModelConfig) -> Result<Schedule> {
+    let chunk = fitting_chunk(config, request.chunk as usize) as u32;
+    let length = u32::try_from(prompt).unwrap_or(u32::MAX);
+    let context = config.context;
+    Schedule::for_request(config, length, request.tokens, chunk).map_err(|error| match error {
+        ScheduleError::Context { .. } if length > context => {
+            anyhow!("the prompt has {prompt} tokens, more than the model's context of {context}")
+        }
+        ScheduleError::Context { .. } => anyhow!(
+            "a prompt of {prompt} tokens and --tokens {} exceed the model's context of {context}: \
+             --tokens can be {} at most",
+            request.tokens,
+            context - length + 1
+        ),
+        _ => error.into(),
+    })
 }
 
 /// Who takes part in a run.
 pub(crate) struct Parties<'a> {
     /// Address of the host.
     pub(crate) host: String,
-    /// The device's folder.
-    pub(crate) device: &'a Path,
+    /// The device's bundle.
+    pub(crate) device: &'a BundleBytes,
+    /// A file of provisioned correlations; without one they are prepared with the host.
+    pub(crate) correlations: Option<&'a Path>,
     /// The weights, where this machine may run the model in the clear as well.
     pub(crate) weights: Option<&'a HostBundle>,
     /// What the host multiplies with, where it is known.
@@ -45,55 +79,30 @@ pub(crate) struct Parties<'a> {
     pub(crate) model: String,
 }
 
-/// Runs a request and prints what it yields.
+/// Runs a job and prints what it yields.
 pub(crate) async fn run(
-    request: &Request,
+    job: Job<'_>,
     parties: &Parties<'_>,
-    source: Source<'_>,
+    interrupts: &Interrupts,
 ) -> Result<()> {
-    let set = ParameterId::for_batch(request.batch as usize)
-        .ok_or_else(|| anyhow!("--batch must be 256, 512, 1024, 2048 or 4096"))?;
-    let choice = Choice::new(request.temperature, request.top_p)?;
-    let sampling = Sampling { choice, seed: sampling_seed(request.seed)? };
-    let bytes = BundleBytes::read(parties.device)?;
-    let bundle = bytes.parse()?;
+    let Job { request, prompt, schedule, sampling, logits_file } = job;
+    let bundle = parties.device.parse()?;
     let config = *bundle.config();
-    let prompt = prompt_ids(request, parties.device, config.vocab)?;
-    let chunk = fitting_chunk(&config, request.chunk as usize) as u32;
-    let schedule = Schedule::for_request(&config, prompt.len() as u32, request.tokens, chunk)?;
     let pace = Duration::from_micros(request.pace);
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
-    let (offline, transcript, online) = match source {
-        Source::Host => {
-            let mut store = MemoryStore::new(&config);
-            let offline =
-                offline::fetch(&parties.host, &bundle, &mut store, &schedule, set).await?;
-            let mut display = Display::new(&bundle, request.json);
-            let (transcript, online) =
-                run.masked(&parties.host, &mut store, set, |event| display.show(event)).await?;
-            display.end()?;
-            (offline, transcript, online)
-        }
-        Source::File(path) => {
-            let mut store = ProvisionedStore::open(path, &bundle)?;
-            let mut display = Display::new(&bundle, request.json);
-            let (transcript, online) =
-                run.masked(&parties.host, &mut store, set, |event| display.show(event)).await?;
-            display.end()?;
-            (Phase::default(), transcript, online)
-        }
+    let mut offline = Phase::default();
+    let (transcript, online) = if let Some(path) = parties.correlations {
+        let mut store = ProvisionedStore::open(path, &bundle)?;
+        enough(&store, path, &schedule, &config)?;
+        session(&run, request, parties, interrupts, &mut store).await?
+    } else {
+        let mut store = MemoryStore::new(&config);
+        offline =
+            offline::fetch(&parties.host, &bundle, &mut store, &schedule, request.batch).await?;
+        session(&run, request, parties, interrupts, &mut store).await?
     };
-    if online.checks_failed > 0 {
-        return Err(Cheated { failed: online.checks_failed }.into());
-    }
-    let memory = DeviceMemory {
-        bundle: bytes.len(),
-        decoder: run.decoder_memory(),
-        online: run.session_memory(),
-        offline: if offline.tokens > 0 { offline::memory(set) } else { 0 },
-        correlation_per_token: 4 * config.total_rows(),
-    };
+
     let mut report = Report {
         model: parties.model.clone(),
         text: text(&bundle, &transcript.tokens),
@@ -105,29 +114,74 @@ pub(crate) async fn run(
         checks_failed: offline.checks_failed + online.checks_failed,
         prompt_bucket: schedule.prompt_bucket(),
         output_bucket: schedule.output_bucket(),
+        batch: request.batch.degree_and_rank().0,
         offline,
         online,
         plain_seconds: None,
-        device_memory: memory,
+        device_memory: DeviceMemory {
+            bundle: parties.device.len(),
+            decoder: run.decoder_memory(),
+            online: run.session_memory(),
+            offline: if offline.tokens > 0 { offline::memory(request.batch) } else { 0 },
+            correlation_per_token: 4 * config.total_rows(),
+        },
         backend: parties.backend,
     };
     if let Some(weights) = parties.weights {
         compare(&run, weights, &transcript, &mut report).await?;
     }
-    if let Some(path) = &request.dump_logits {
-        dump(path, &transcript, config.vocab as usize)?;
+    if let Some(file) = logits_file {
+        file.write(&transcript.logits, config.vocab as usize)?;
     }
     if request.json {
-        println!("{}", report.json()?);
+        writeln!(std::io::stdout(), "{}", report.json()?)?;
     } else {
         eprint!("\n{report}");
     }
     if report.identical_tokens == Some(false) || report.identical_logits == Some(false) {
-        return Err(anyhow!(
-            "the private run differs from the run in the clear: this is a bug, please report it"
-        ));
+        bail!("the private run differs from the run in the clear: this is a bug, please report it");
     }
     Ok(())
+}
+
+/// Refuses a file that holds too little before anything of it is used up.
+fn enough(
+    store: &ProvisionedStore,
+    path: &Path,
+    schedule: &Schedule,
+    config: &ModelConfig,
+) -> Result<()> {
+    for group in config.groups() {
+        let (left, needed) = (store.available(group), schedule.demand(config, group));
+        if left < needed {
+            bail!(
+                "{} has correlations for {left} more tokens, and this request takes {needed}: \
+                 provision more, or ask for less",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The online session, as a person sees it.
+async fn session(
+    run: &Run<'_>,
+    request: &Request,
+    parties: &Parties<'_>,
+    interrupts: &Interrupts,
+    store: &mut impl CorrelationStore,
+) -> Result<(Transcript, Phase)> {
+    let mut display = Display::new(run.bundle, interrupts, &run.schedule, request.json);
+    interrupts.session_begins();
+    let result = run.masked(&parties.host, store, request.batch, |event| display.show(event)).await;
+    drop(display);
+    let (transcript, online) = result?;
+    if online.checks_failed > 0 {
+        return Err(Cheated { failed: online.checks_failed }.into());
+    }
+    interrupts.session_ends()?;
+    Ok((transcript, online))
 }
 
 /// Runs the model in the clear and compares every token and every bit of every logit.
@@ -138,7 +192,7 @@ async fn compare(
     report: &mut Report,
 ) -> Result<()> {
     let started = Instant::now();
-    let rows = u64::from(run.schedule.prompt_bucket() + run.schedule.output_bucket() - 1);
+    let rows = u64::from(run.schedule.prompt_bucket() + run.schedule.output_bucket());
     let bar = crate::progress::count("in the clear", rows);
     let plain = run
         .plain(weights, |event| match event {
@@ -146,94 +200,18 @@ async fn compare(
             Event::Token { .. } => bar.inc(1),
             Event::Logits { .. } => {}
         })
-        .await?;
+        .await;
     bar.finish_and_clear();
+    let plain = plain?;
     report.plain_seconds = Some(started.elapsed().as_secs_f64());
     report.identical_tokens = Some(plain.tokens == private.tokens);
     report.identical_logits = Some(plain.same_logits(private));
     Ok(())
 }
 
-fn dump(path: &Path, transcript: &Transcript, vocab: usize) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        write_npy(&mut BufWriter::new(File::create(path)?), &transcript.logits, vocab)
-    };
-    write().with_context(|| format!("writing {}", path.display()))
-}
-
-/// The tokens before the first that ends a text.
-fn visible<'t>(bundle: &DeviceBundle<'_>, tokens: &'t [u32]) -> &'t [u32] {
-    let end = tokens.iter().position(|token| bundle.stop_tokens().contains(token));
-    &tokens[..end.unwrap_or(tokens.len())]
-}
-
+/// The text up to the first token that ends it.
 fn text(bundle: &DeviceBundle<'_>, tokens: &[u32]) -> String {
-    let bytes: Vec<u8> = visible(bundle, tokens)
-        .iter()
-        .flat_map(|&token| bundle.token_text(token).iter().copied())
-        .collect();
+    let visible = tokens.iter().take_while(|token| !bundle.stop_tokens().contains(token));
+    let bytes: Vec<u8> = visible.flat_map(|&token| bundle.token_text(token)).copied().collect();
     String::from_utf8_lossy(&bytes).trim_start().to_owned()
-}
-
-/// Prints text as it comes, on stdout, and a bar for the prompt, on stderr.
-struct Display<'a> {
-    bundle: &'a DeviceBundle<'a>,
-    bar: indicatif::ProgressBar,
-    quiet: bool,
-    ended: bool,
-    begun: bool,
-    /// Bytes of a character that is not complete yet.
-    partial: Vec<u8>,
-}
-
-impl<'a> Display<'a> {
-    fn new(bundle: &'a DeviceBundle<'a>, quiet: bool) -> Self {
-        let bar = crate::progress::count("prompt", 0);
-        Self { bundle, bar, quiet, ended: false, begun: false, partial: Vec::new() }
-    }
-
-    fn show(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Prefill { rows, of } => {
-                self.bar.set_length(u64::from(*of));
-                self.bar.set_position(u64::from(*rows));
-                if rows == of {
-                    self.bar.finish_and_clear();
-                }
-            }
-            Event::Token { token, sound, .. } => {
-                self.ended |= !sound || self.bundle.stop_tokens().contains(token);
-                if !self.quiet && !self.ended {
-                    self.print(self.bundle.token_text(*token));
-                }
-            }
-            Event::Logits { .. } => {}
-        }
-    }
-
-    /// Prints the complete characters of the text so far.
-    fn print(&mut self, bytes: &[u8]) {
-        self.partial.extend_from_slice(bytes);
-        let complete = match core::str::from_utf8(&self.partial) {
-            Ok(all) => all.len(),
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => self.partial.len(),
-        };
-        let rest = self.partial.split_off(complete);
-        let shown = String::from_utf8_lossy(&self.partial).into_owned();
-        let shown = if self.begun { shown.as_str() } else { shown.trim_start() };
-        self.begun |= !shown.is_empty();
-        // A closed pipe ends the display, not the schedule.
-        let mut out = std::io::stdout();
-        self.ended |= out.write_all(shown.as_bytes()).and_then(|()| out.flush()).is_err();
-        self.partial = rest;
-    }
-
-    fn end(&mut self) -> Result<()> {
-        self.bar.finish_and_clear();
-        if !self.quiet && self.begun {
-            writeln!(std::io::stdout())?;
-        }
-        Ok(())
-    }
 }

@@ -1,9 +1,11 @@
 use super::convert::{device_bundle, host_bundle};
 use super::serve::engine;
 use crate::cli::Demo;
-use crate::run::{self, Parties, Source};
+use crate::device::BundleBytes;
+use crate::interrupt::Interrupts;
+use crate::run::{self, Job, Parties};
 use anyhow::{Context, Result, anyhow};
-use host_server::model::HostBundle;
+use host_server::model::{Checkpoint, HostBundle};
 use host_server::server::{Limits, Server};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -21,15 +23,20 @@ const DEMO_MODEL: [(&str, &[u8]); 5] = [
 
 /// `subrosa demo`: both sides on this machine, through real TCP on loopback.
 pub(super) fn run(options: &Demo) -> Result<()> {
+    let interrupts = Interrupts::listen()?;
     let folder = tempfile::tempdir().context("a temporary folder")?;
+    interrupts.leaves_nothing_of(folder.path().to_owned());
     let (checkpoint, model) = match &options.model {
         Some(path) => (path.clone(), path.display().to_string()),
         None => (unpack(&folder.path().join("model"))?, "built-in demo model".to_owned()),
     };
     let (host, device) = (folder.path().join("host"), folder.path().join("device"));
+    let config = Checkpoint::open(&checkpoint)?.config().model;
+    let job = Job::new(&options.request, &config, &checkpoint)?;
     host_bundle(&checkpoint, &host)?;
     device_bundle(&checkpoint, &device)?;
 
+    let bytes = BundleBytes::read(&device)?;
     let weights = HostBundle::open(&host)?;
     let engine = Arc::new(engine(&weights, options.threads)?);
     let backend = engine.backend();
@@ -37,13 +44,14 @@ pub(super) fn run(options: &Demo) -> Result<()> {
     eprintln!("{model}: host on {} ({backend})", server.address);
     let parties = Parties {
         host: server.address.to_string(),
-        device: &device,
+        device: &bytes,
+        correlations: None,
         weights: Some(&weights),
         backend: Some(backend),
         model,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(run::run(&options.request, &parties, Source::Host));
+    let result = runtime.block_on(run::run(job, &parties, &interrupts));
     server.stop();
     result
 }

@@ -1,17 +1,22 @@
 use crate::cli::Generate;
-use crate::run::{self, Parties, Source};
+use crate::device::BundleBytes;
+use crate::interrupt::Interrupts;
+use crate::run::{self, Job, Parties};
 use anyhow::Result;
 
 /// `subrosa generate`.
 pub(super) fn run(options: &Generate) -> Result<()> {
+    let interrupts = Interrupts::listen()?;
+    let bytes = BundleBytes::read(&options.model)?;
+    let job = Job::new(&options.request, bytes.parse()?.config(), &options.model)?;
     let parties = Parties {
         host: options.host.clone(),
-        device: &options.model,
+        device: &bytes,
+        correlations: options.correlations.as_deref(),
         weights: None,
         backend: None,
         model: options.model.display().to_string(),
     };
-    let source = options.correlations.as_deref().map_or(Source::Host, Source::File);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run::run(&options.request, &parties, source))
+    runtime.block_on(run::run(job, &parties, &interrupts))
 }

@@ -1,4 +1,5 @@
 use crate::cli::Serve;
+use crate::interrupt::Signals;
 use accel_cpu::Cpu;
 use anyhow::{Context, Result};
 use host_server::engine::Engine;
@@ -7,8 +8,8 @@ use host_server::server::{Limits, Server};
 use std::sync::Arc;
 
 /// Loads a host bundle onto this machine's processor.
-pub(crate) fn engine(bundle: &HostBundle, threads: usize) -> Result<Engine> {
-    let cpu = Cpu::builder().threads(threads).build()?;
+pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
+    let cpu = Cpu::builder().threads(threads.into()).build()?;
     let (config, digest) = (*bundle.config(), bundle.digest());
     Engine::load(Arc::new(cpu), config, digest, |group| bundle.rows(group))
         .context("loading the matrices")
@@ -21,33 +22,27 @@ pub(super) fn run(options: &Serve) -> Result<()> {
         bundle.verify()?;
     }
     let engine = Arc::new(engine(&bundle, options.threads)?);
-    let limits = Limits { sessions: options.sessions, ..Limits::default() };
+    let limits = Limits { sessions: options.sessions.into(), ..Limits::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let backend = engine.backend();
+        let signals = Signals::new()?;
         let server = Server::bind(options.listen, engine, limits)
             .with_context(|| format!("listening on {}", options.listen))?;
         eprintln!("serving {} on {} ({backend})", bundle.digest(), server.address()?);
         eprintln!("devices see it as --host {}; Ctrl-C ends it", server.address()?);
-        server.run(stop_signal()).await;
+        server.run(stop_signal(signals)).await;
         eprintln!("stopped");
         Ok(())
     })
 }
 
-/// Completes at Ctrl-C or, where there is one, a termination signal.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = interrupt.await;
+/// Completes at Ctrl-C or, where there is one, a termination signal. Another then ends the program at
+/// once.
+async fn stop_signal(mut signals: Signals) {
+    signals.next().await;
+    eprintln!("stopping: work under way is finished first; Ctrl-C again ends the program at once");
+    tokio::spawn(async move {
+        std::process::exit(signals.next().await.into());
+    });
 }

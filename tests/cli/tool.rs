@@ -1,0 +1,276 @@
+//! Running the program.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The smallest model.
+pub(crate) const MODEL: &str = "tiny-tied-f32";
+/// Another one of the same shape.
+pub(crate) const OTHER: &str = "tiny-untied-bf16";
+pub(crate) const MODELS: [&str; 3] = [MODEL, OTHER, "tiny-gqa-f16-sharded"];
+
+/// Nothing here takes longer on a machine that is busy otherwise.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The program with these arguments, without what the surroundings could change.
+pub(crate) fn program<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subrosa"));
+    command.args(arguments).env_remove("RUST_LOG").env("COLUMNS", "100").stdin(Stdio::null());
+    command
+}
+
+/// What a finished run has left.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Outcome {
+    /// This run, which must have succeeded.
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+
+    /// The JSON object on stdout of a run that succeeded.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        let run = self.succeeded();
+        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e} in {run:?}"))
+    }
+
+    /// Checks that the run failed with this code and said all of this, in one error.
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32, said: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "a failure says nothing on stdout");
+        let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(errors, 1, "{self:?}");
+        for said in said {
+            assert!(self.stderr.contains(said), "{said:?} is not in {}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+        self
+    }
+}
+
+/// Runs the program to its end.
+#[track_caller]
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Outcome {
+    Process::start(&mut program(arguments)).finish()
+}
+
+/// Splits a command line at spaces and adds arguments that may hold any characters.
+pub(crate) fn words(line: &str, more: &[&dyn AsRef<OsStr>]) -> Vec<std::ffi::OsString> {
+    let mut all: Vec<_> = line.split_whitespace().map(Into::into).collect();
+    all.extend(more.iter().map(|word| word.as_ref().to_owned()));
+    all
+}
+
+/// A running program; it is killed when it is dropped or takes too long.
+pub(crate) struct Process {
+    child: Child,
+    stdout: Option<thread::JoinHandle<Vec<u8>>>,
+    stderr: Vec<String>,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let stdout = thread::spawn(move || {
+            let mut all = Vec::new();
+            out.read_to_end(&mut all).unwrap();
+            all
+        });
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in err.split(b'\n').map_while(Result::ok) {
+                if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, stdout: Some(stdout), stderr: Vec::new(), lines }
+    }
+
+    /// Waits for a line on stderr that holds `text`, and returns it.
+    #[track_caller]
+    pub(crate) fn says(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.stderr.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("{text:?} is not in {:?}", self.stderr),
+            }
+        }
+    }
+
+    /// Sends a signal by its name.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    fn status(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            if Instant::now() > end {
+                panic!("it does not end; it said {:?}", self.stderr);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Outcome {
+        let code = self.status().code();
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        self.stderr.extend(self.lines.iter());
+        Outcome {
+            code,
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: self.stderr.join("\n"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Both bundles of a model, in a folder of their own.
+pub(crate) struct Bundles {
+    folder: TempDir,
+}
+
+impl Bundles {
+    pub(crate) fn of(model: &str) -> Self {
+        let bundles = Self { folder: folder() };
+        run(words("convert host --out", &[&bundles.host(), &fixture(model)])).succeeded();
+        run(words("convert device --out", &[&bundles.device(), &fixture(model)])).succeeded();
+        bundles
+    }
+
+    pub(crate) fn host(&self) -> PathBuf {
+        self.file("host")
+    }
+
+    pub(crate) fn device(&self) -> PathBuf {
+        self.file("device")
+    }
+
+    /// A path beside the bundles.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Arguments of `generate` with this model's device.
+    pub(crate) fn generate(&self, host: &str, options: &str) -> Vec<std::ffi::OsString> {
+        words(&format!("generate --host {host} {options} --model"), &[&self.device()])
+    }
+}
+
+/// A host in a process of its own, on a free port.
+pub(crate) struct Host {
+    pub(crate) process: Process,
+    pub(crate) address: String,
+}
+
+impl Host {
+    pub(crate) fn of(bundles: &Bundles) -> Self {
+        Self::on("127.0.0.1:0", bundles)
+    }
+
+    pub(crate) fn on(address: &str, bundles: &Bundles) -> Self {
+        let line = format!("serve --listen {address} --threads 1 -v --model");
+        let mut process = Process::start(&mut program(words(&line, &[&bundles.host()])));
+        let line = process.says("serving ");
+        let address = line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        assert_ne!(address.rsplit(':').next(), Some("0"), "{line}");
+        Self { process, address }
+    }
+}
+
+/// A `.npy` file of f32 in rows.
+pub(crate) struct Npy {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) words: Vec<u32>,
+}
+
+impl Npy {
+    #[track_caller]
+    pub(crate) fn read(path: &Path) -> Self {
+        let file = std::fs::read(path).unwrap();
+        assert_eq!(&file[..8], b"\x93NUMPY\x01\x00");
+        let length = usize::from(u16::from_le_bytes([file[8], file[9]]));
+        let (header, data) = file[10..].split_at(length);
+        let header = core::str::from_utf8(header).unwrap();
+        assert_eq!((10 + length) % 64, 0);
+        assert!(header.ends_with('\n'));
+        let shape = header
+            .strip_prefix("{'descr': '<f4', 'fortran_order': False, 'shape': (")
+            .and_then(|rest| rest.trim_end().strip_suffix("), }"))
+            .unwrap_or_else(|| panic!("{header}"));
+        let (rows, columns) = shape.split_once(", ").unwrap();
+        let (rows, columns) = (rows.parse().unwrap(), columns.parse().unwrap());
+        let words = data.chunks_exact(4).map(|w| u32::from_le_bytes(w.try_into().unwrap()));
+        let words: Vec<_> = words.collect();
+        assert_eq!((words.len(), data.len()), (rows * columns, 4 * rows * columns));
+        Self { rows, columns, words }
+    }
+}
