@@ -1,0 +1,164 @@
+use super::link::{LinkError, Loopback};
+use super::model::{Model, Plain};
+use super::now;
+use core::convert::Infallible;
+use device_client::choose::Choice;
+use device_client::client::{ClientError, MaskedClient};
+use device_client::decoder::{Decoder, Request};
+use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
+use device_client::masked::{MaskedSession, Verdict, frame_bytes, masked_words};
+use device_client::store::CorrelationStore;
+use device_client::transport::Connector;
+use embedded_io_async::ErrorType;
+use kernel::params::ParameterId;
+use kernel::schedule::Schedule;
+use kernel::stream::Seed;
+use kernel::wire::SessionId;
+
+/// A place of an answer: the logits' bits, the token, and whether each might be shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) logits: Vec<u32>,
+    pub(crate) token: u32,
+    pub(crate) sound: bool,
+}
+
+/// One request to a model, for any source of products.
+#[derive(Clone)]
+pub(crate) struct Run<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) schedule: Schedule,
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) set: ParameterId,
+    pub(crate) id: SessionId,
+}
+
+impl<'a> Run<'a> {
+    /// `prompt` tokens in a bucket of `bucket`, `output` tokens out, in chunks.
+    pub(crate) fn new(
+        model: &'a Model,
+        prompt: usize,
+        bucket: u32,
+        output: u32,
+        chunk: u32,
+    ) -> Self {
+        let schedule = Schedule::new(&model.config, bucket, output, chunk).unwrap();
+        let prompt = (0..prompt as u32).map(|i| (7 * i * i + 3) % model.config.vocab).collect();
+        let set = ParameterId::InsecureMasked16x1;
+        Self { model, schedule, prompt, set, id: SessionId([5; 16]) }
+    }
+
+    /// Number of the product that gives the logits of each place.
+    pub(crate) fn heads(&self) -> Vec<usize> {
+        let head = self.model.config.group_count() - 1;
+        let products = self.schedule.products(&self.model.config).enumerate();
+        products.filter(|(_, product)| product.group.0 == head).map(|(at, _)| at).collect()
+    }
+
+    async fn drive<M: Multiply>(
+        &self,
+        products: &mut M,
+    ) -> Result<Vec<Place>, GenerateError<M::Error>> {
+        let (chunk, bundle) = (self.schedule.chunk() as usize, self.model.bundle());
+        let context = (self.schedule.prompt_bucket() + self.schedule.output_bucket() - 1) as usize;
+        let length = Decoder::workspace_len(&self.model.config, context, chunk);
+        let mut floats = vec![0.0; length.floats];
+        let mut integers = vec![0; length.integers];
+        let mut indices = vec![0; self.model.config.vocab as usize];
+        let mut decoder = Decoder::new(&bundle, context, chunk, &mut floats, &mut integers)?;
+        // Drawn, not greedy: so that every bit of the logits matters to what follows.
+        let choice = Choice::new(0.9, 0.95)?;
+        let sampling = Sampling { choice, seed: Seed::from_bytes([3; 32]) };
+        let mut places: Vec<Place> = Vec::new();
+        let observe = |event: Event<'_>| match event {
+            Event::Prefill { .. } => {}
+            Event::Logits { index, logits, sound } => {
+                assert_eq!(index as usize, places.len());
+                let logits = logits.iter().map(|logit| logit.to_bits()).collect();
+                places.push(Place { logits, token: u32::MAX, sound });
+            }
+            Event::Token { index, token, sound } => {
+                assert_eq!(places[index as usize].sound, sound);
+                places[index as usize].token = token;
+            }
+        };
+        let (schedule, prompt) = (&self.schedule, &self.prompt);
+        generate(&mut decoder, schedule, prompt, &sampling, &mut indices, products, observe)
+            .await?;
+        assert_eq!(places.len(), self.schedule.output_bucket() as usize);
+        Ok(places)
+    }
+
+    /// The run in the clear.
+    pub(crate) fn plain(&self) -> Vec<Place> {
+        self.plain_with(&mut Plain::new(self.model))
+    }
+
+    pub(crate) fn plain_with<M: Multiply<Error = Infallible>>(
+        &self,
+        products: &mut M,
+    ) -> Vec<Place> {
+        now(self.drive(products)).unwrap()
+    }
+
+    /// The run through a host. `spy` sees every request with the products that came of it.
+    pub(crate) async fn masked_over<C: CorrelationStore, K: Connector>(
+        &self,
+        store: &mut C,
+        connector: K,
+        spy: impl FnMut(Request<'_>, &[i32]),
+    ) -> Result<(Vec<Place>, Verdict), ErrorOf<K>> {
+        let (config, chunk) = (&self.model.config, self.schedule.chunk() as usize);
+        let bundle = self.model.bundle();
+        let mut words = vec![0; masked_words(config, chunk)];
+        let mut request = vec![0; frame_bytes(config, chunk).max(256)];
+        let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
+        let (schedule, set, id) = (self.schedule, self.set, self.id);
+        let session = MaskedSession::open(&bundle, store, schedule, set, id, &mut words)?;
+        let client = MaskedClient::open(session, connector, &mut request, &mut reply).await?;
+        let mut products = Spied { client, spy };
+        let places = match self.drive(&mut products).await {
+            Ok(places) => places,
+            Err(GenerateError::Products(error)) => return Err(error),
+            Err(other) => panic!("{other}"),
+        };
+        let (verdict, ..) = products.client.close().await?;
+        Ok((places, verdict))
+    }
+
+    /// The run over a loopback.
+    pub(crate) fn masked(
+        &self,
+        store: &mut impl CorrelationStore,
+        host: &Loopback,
+    ) -> Result<(Vec<Place>, Verdict), ClientError<LinkError>> {
+        now(self.masked_over(store, host.clone(), |_, _| {}))
+    }
+}
+
+pub(crate) type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
+
+/// A masked client that is watched.
+struct Spied<'a, C: CorrelationStore, K: Connector, F> {
+    client: MaskedClient<'a, C, K>,
+    spy: F,
+}
+
+impl<C, K, F> Multiply for Spied<'_, C, K, F>
+where
+    C: CorrelationStore,
+    K: Connector,
+    F: FnMut(Request<'_>, &[i32]),
+{
+    type Error = ErrorOf<K>;
+
+    async fn multiply(&mut self, request: Request<'_>, y: &mut [i32]) -> Result<(), Self::Error> {
+        self.client.multiply(request, y).await?;
+        (self.spy)(request, y);
+        Ok(())
+    }
+
+    fn is_sound(&self) -> bool {
+        self.client.is_sound()
+    }
+}

@@ -1,0 +1,61 @@
+use super::link::{LinkError, Loopback};
+use super::model::Model;
+use super::now;
+use super::random::Rng;
+use device_client::prepare::{PrepareError, PrepareEvent, PrepareMemory, prepare};
+use device_client::store::CorrelationStore;
+use device_client::unit::{UnitWorkspace, unit_words};
+use embedded_io_async::{Read, Write};
+use kernel::model::GroupId;
+use kernel::params::ParameterSet;
+use kernel::ring::Scalar;
+use kernel::wire::HEADER_BYTES;
+
+/// What came of a preparation: whether it ended in order, and each unit's verdict.
+pub(crate) struct Prepared<E> {
+    pub(crate) result: Result<(), PrepareError<E>>,
+    pub(crate) units: Vec<(GroupId, bool)>,
+}
+
+/// A preparation session over any stream, its randomness from `seed`, its frames of at most
+/// `payload` bytes.
+pub(crate) async fn prepare_over<S: ParameterSet, Io: Read + Write>(
+    model: &Model,
+    io: Io,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    seed: u64,
+    payload: usize,
+) -> Prepared<Io::Error> {
+    let (mut words, mut noise) = (vec![0; unit_words::<S>()], vec![0; S::N]);
+    let mut frame = vec![0; HEADER_BYTES + payload];
+    let memory = PrepareMemory {
+        unit: UnitWorkspace { words: &mut words, noise: &mut noise },
+        frame: &mut frame,
+    };
+    let mut verdicts = Vec::new();
+    let observe = |event| {
+        if let PrepareEvent::Unit { group, kept } = event {
+            verdicts.push((group, kept));
+        }
+    };
+    let (bundle, mut entropy) = (model.bundle(), Rng(seed));
+    let result =
+        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, &mut entropy, memory, observe)
+            .await;
+    // Keys, masks and noise are gone, however it ended.
+    assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0));
+    Prepared { result, units: verdicts }
+}
+
+/// The same over a loopback.
+pub(crate) fn prepare_here<S: ParameterSet>(
+    model: &Model,
+    host: &Loopback,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    seed: u64,
+    payload: usize,
+) -> Prepared<LinkError> {
+    now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
+}
