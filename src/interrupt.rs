@@ -91,7 +91,7 @@ impl Interrupts {
                 if code == EXIT_INTERRUPTED && session && !self.0.hidden.swap(true, Ordering::Relaxed)
                 {
                     eprintln!(
-                        "\nstopped showing; the session goes on to its end, so that the host sees no \
+                        "\nno more is shown; the session goes on to its end, so that the host sees no\n\
                          difference (Ctrl-C again ends the program)"
                     );
                 } else {

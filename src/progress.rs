@@ -27,7 +27,11 @@ pub(crate) fn init_logs(verbose: u8, daemon: bool) {
 
 /// A bar over `length` bytes.
 pub(crate) fn bytes(label: &'static str, length: u64) -> ProgressBar {
-    bar(label, length, "{bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+    bar(
+        label,
+        length,
+        "{decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left",
+    )
 }
 
 /// A bar over `length` things.

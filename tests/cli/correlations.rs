@@ -144,15 +144,11 @@ fn one_process_at_a_time() {
     let host = Host::of(&bundles);
     let mut slow = generate(&bundles, &host.address, &file);
     // The first process goes slowly.
-    slow.extend(words("--verbose", &[]));
     let at = slow.iter().position(|word| word == "--pace").unwrap();
     slow[at + 1] = "10000000".into();
     let mut first = Process::start(&mut program(slow));
     let used = || fs::read(&file).unwrap()[64];
-    while used() == 0 {
-        assert!(first.runs());
-        std::thread::sleep(core::time::Duration::from_millis(5));
-    }
+    first.until(|| used() > 0);
     run(generate(&bundles, &host.address, &file)).failed(1, &["is in use by another process"]);
     // What a process that died had reserved is burned; the rest is good.
     first.kill();

@@ -87,9 +87,7 @@ fn slow_device(bundles: &Bundles, host: &Host) -> Process {
         bundles.generate(&host.address, &OPTIONS.replace("--pace 0", "--pace 20000"));
     arguments.extend(words("--correlations", &[&file]));
     let mut device = Process::start(&mut program(arguments));
-    while std::fs::read(&file).unwrap()[64] == 0 {
-        assert!(device.runs());
-    }
+    device.until(|| std::fs::read(&file).unwrap()[64] > 0);
     device
 }
 

@@ -1,4 +1,5 @@
 //! The program as a person runs it: the real binary, its processes, files and messages.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod correlations;
 mod demo;

@@ -40,11 +40,10 @@ fn ctrl_c_stops_the_display_and_not_the_session() {
     arguments.extend(words("--correlations", &[&file]));
     let mut device = Process::start(&mut program(arguments.clone()));
     // The count of used tokens moves when the session begins.
-    while fs::read(&file).unwrap()[64] == 0 {
-        assert!(device.runs());
-    }
+    let used = || fs::read(&file).unwrap()[64];
+    device.until(|| used() > 0);
     device.signal("INT");
-    device.says("the session goes on to its end");
+    device.says("no more is shown");
     let end = device.finish();
     assert_eq!(end.code, Some(130), "{end:?}");
     assert!(end.stderr.ends_with("interrupted"), "{end:?}");
@@ -60,11 +59,9 @@ fn ctrl_c_stops_the_display_and_not_the_session() {
 
     // A second one ends the program.
     let mut device = Process::start(&mut program(arguments));
-    while fs::read(&file).unwrap()[64] < 3 * 35 {
-        assert!(device.runs());
-    }
+    device.until(|| used() == 3 * 35);
     device.signal("INT");
-    device.says("the session goes on");
+    device.says("no more is shown");
     device.signal("INT");
     assert_eq!(device.finish().code, Some(130));
     assert!(bytes() < whole);
@@ -91,9 +88,7 @@ fn an_interrupted_provision_leaves_no_file() {
     let line = "provision --tokens 1000000 --weights";
     let arguments = words(line, &[&bundles.host(), &"--model", &bundles.device(), &"--out", &file]);
     let mut provision = Process::start(&mut program(arguments));
-    while !file.exists() {
-        assert!(provision.runs());
-    }
+    provision.until(|| file.exists());
     provision.signal("TERM");
     assert_eq!(provision.finish().code, Some(143));
     assert!(!file.exists());

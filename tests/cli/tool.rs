@@ -17,7 +17,7 @@ pub(crate) const OTHER: &str = "tiny-untied-bf16";
 pub(crate) const MODELS: [&str; 3] = [MODEL, OTHER, "tiny-gqa-f16-sharded"];
 
 /// Nothing here takes longer on a machine that is busy otherwise.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -151,6 +151,16 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits, while it runs, until something has happened elsewhere.
+    #[track_caller]
+    pub(crate) fn until(&mut self, happened: impl Fn() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !happened() {
+            assert!(self.runs() && Instant::now() < end, "it never happened");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Whether it still runs.

@@ -1,5 +1,6 @@
 //! The quantised model, run in the clear, beside PyTorch's float32 run of the same checkpoint; and
 //! tokenization beside that of the Python package.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod clear;
 
@@ -89,8 +90,8 @@ fn largest(row: &[f32]) -> usize {
     (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap()
 }
 
-/// int8 rows with a scale each: half a step of rounding is 1/254 of a row's largest weight, some
-/// thousandths of a normal row's root mean square; activations have 16 bits and add nothing.
+/// Measured: 0.0228, 0.0291 and 0.0259 for these models of random weights, 0.0093 to 0.0099 for the
+/// demo model. Nearly all of it is the rounding of weights to int8; activations have 16 bits.
 const RELATIVE: [(&str, f64); 3] =
     [("tiny-tied-f32", 0.04), ("tiny-untied-bf16", 0.04), ("tiny-gqa-f16-sharded", 0.04)];
 
@@ -103,7 +104,9 @@ fn fixtures_are_close_to_the_float_model() {
         println!("{name}: {distance:?}");
         assert_eq!(distance.positions, 24);
         assert!(distance.relative < bound, "{name}: {distance:?}");
-        assert!(distance.agreeing >= 23, "{name}: {distance:?}");
+        assert!(distance.agreeing >= 22, "{name}: {distance:?}");
+        // What is close to a tie may go either way.
+        assert!(distance.worst_lead < 0.1, "{name}: {distance:?}");
     }
 }
 
@@ -116,10 +119,8 @@ fn the_demo_model_is_close_to_the_float_model() {
         let distance = distance(&model.logits(&reference.tokens), &reference.logits, model.vocab());
         println!("prompt {index}, {} tokens in front: {distance:?}", reference.prompt);
         assert!(reference.prompt > 5 && reference.prompt < distance.positions);
-        assert!(distance.relative < 0.02, "{distance:?}");
-        // What is close to a tie may go either way.
-        assert!(distance.worst_lead < 0.1, "{distance:?}");
-        assert!(distance.agreeing + 2 >= distance.positions, "{distance:?}");
+        assert!(distance.relative < 0.015, "{distance:?}");
+        assert_eq!(distance.agreeing, distance.positions, "{distance:?}");
     }
 }
 
