@@ -15,7 +15,8 @@
 //! rounded by itself; every sum is sequential from index 0; roots, exponentials, sines and cosines
 //! come from the crate `libm`. An integer result i of a row becomes
 //! `y[i] as f32 * (row_scale[i] * factor)`, where `factor` is what
-//! [`ActivationQuantiser`](kernel::quant::ActivationQuantiser) returned for that row's x.
+//! [`ActivationQuantiser`](kernel::quant::ActivationQuantiser) returned for that row's x. Where
+//! the model has biases, `row_bias[i]` is added to it here: the host does not know them.
 //!
 //! Rows do not touch each other except through the cache of keys and values, which earlier
 //! positions fill first. So any division of a text into steps gives the same bits.

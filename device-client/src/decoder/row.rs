@@ -18,7 +18,7 @@ impl Decoder<'_> {
         let w = &mut self.workspace;
         let scales = self.bundle.row_scales(group);
         let y = &w.y[row * scales.len()..][..scales.len()];
-        let y = Outputs::new(y, scales, w.factors[row]);
+        let y = Outputs::new(y, scales, self.bundle.row_biases(group), w.factors[row]);
         match kind {
             GroupKind::AttnIn => {
                 let heads = Heads::of(config);
@@ -33,8 +33,9 @@ impl Decoder<'_> {
                 k.write(&mut keys[position * width..seen]);
                 v.write(&mut values[position * width..seen]);
                 let frequencies = self.bundle.rotary_frequencies();
-                rotate(frequencies, position, query);
-                rotate(frequencies, position, &mut keys[position * width..seen]);
+                let factor = self.bundle.rotary_factor();
+                rotate(frequencies, factor, position, query);
+                rotate(frequencies, factor, position, &mut keys[position * width..seen]);
                 attend(heads, query, &keys[..seen], &values[..seen], w.scores, w.input);
             }
             GroupKind::MlpIn => {

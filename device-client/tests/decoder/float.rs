@@ -33,7 +33,10 @@ pub(crate) fn logits(model: &Model, tokens: &[u32], weights: Weights) -> Vec<f64
             Weights::Int8 => f64::from(group.rows[at]) * f64::from(group.scales[row]),
         };
         let n = group.columns;
-        let output = |row| (0..n).map(|j| weight(row, row * n + j) * x[j]).sum();
+        let output = |row: usize| {
+            let bias = group.biases.get(row).map_or(0.0, |&bias| f64::from(bias));
+            (0..n).map(|j| weight(row, row * n + j) * x[j]).sum::<f64>() + bias
+        };
         (0..group.scales.len()).map(output).collect()
     };
     let rope = |head: &[f64], position: usize| -> Vec<f64> {
@@ -42,7 +45,7 @@ pub(crate) fn logits(model: &Model, tokens: &[u32], weights: Weights) -> Vec<f64
             .map(|i| {
                 let (sin, cos) = (position as f64 * f64::from(model.rotary[i % half])).sin_cos();
                 let rotated = if i < half { -head[i + half] } else { head[i - half] };
-                head[i] * cos + rotated * sin
+                (head[i] * cos + rotated * sin) * f64::from(model.factor)
             })
             .collect()
     };
@@ -65,9 +68,11 @@ pub(crate) fn logits(model: &Model, tokens: &[u32], weights: Weights) -> Vec<f64
                     .map(|p| {
                         let k = rope(head(p, heads + shared), p);
                         let dot: f64 = q.iter().zip(&k).map(|(a, b)| a * b).sum();
-                        (dot / (dim as f64).sqrt()).exp()
+                        dot / (dim as f64).sqrt()
                     })
                     .collect();
+                let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let scores: Vec<f64> = scores.iter().map(|s| (s - largest).exp()).collect();
                 let total: f64 = scores.iter().sum();
                 mixed.extend((0..dim).map(|i| {
                     let v = |p: usize| head(p, heads + kv_heads + shared)[i];

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use kernel::bundle::{
     CHECK_REPETITIONS, DeviceBundle, DeviceManifest, DeviceParts, ElementType, ModelDigest,
-    write_device,
+    write_device_with_biases,
 };
 use kernel::model::{GroupId, ModelConfig};
 use kernel::quant::{GroupBounds, quantise_row};
@@ -13,8 +13,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Names and sizes of the fixture folders.
-pub(crate) const FIXTURES: [&str; 3] =
-    ["tiny-tied-f32", "tiny-untied-bf16", "tiny-gqa-f16-sharded"];
+pub(crate) const FIXTURES: [&str; 9] = [
+    "tiny-tied-f32",
+    "tiny-untied-bf16",
+    "tiny-gqa-f16-sharded",
+    "tiny-rope-linear",
+    "tiny-rope-dynamic",
+    "tiny-rope-llama3",
+    "tiny-rope-yarn",
+    "tiny-biases",
+    "tiny-new-config",
+];
 
 /// One group's rows as the host would hold them, and what they were made from.
 pub(crate) struct Group {
@@ -22,6 +31,8 @@ pub(crate) struct Group {
     pub(crate) weights: Vec<f32>,
     pub(crate) rows: Vec<i8>,
     pub(crate) scales: Vec<f32>,
+    /// One for each row, or none.
+    pub(crate) biases: Vec<f32>,
 }
 
 /// A model with everything that either side needs of it.
@@ -30,6 +41,8 @@ pub(crate) struct Model {
     pub(crate) norms: Vec<f32>,
     pub(crate) embeddings: Vec<f32>,
     pub(crate) rotary: Vec<f32>,
+    /// What cosines and sines are multiplied with.
+    pub(crate) factor: f32,
     pub(crate) groups: Vec<Group>,
     bundle: Vec<u64>,
     bundle_bytes: usize,
@@ -57,16 +70,18 @@ impl Model {
         }
     }
 
-    /// Quantises float groups and builds the bundle; `raw` are the embeddings as stored.
+    /// Quantises float groups and builds the bundle; `raw` are the embeddings as stored. Each
+    /// group comes as weights and biases; the frequencies come with their factor.
     fn assemble(
         config: ModelConfig,
         norms: Vec<f32>,
         (embedding_type, raw): (ElementType, Vec<u8>),
-        rotary: Vec<f32>,
-        weights: Vec<Vec<f32>>,
+        (rotary, factor): (Vec<f32>, f32),
+        weights: Vec<(Vec<f32>, Vec<f32>)>,
     ) -> Self {
+        let row_biases: Vec<f32> = weights.iter().flat_map(|(_, biases)| biases).copied().collect();
         let (mut groups, mut bounds, mut row_scales) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, weights) in config.groups().zip(weights) {
+        for (id, (weights, biases)) in config.groups().zip(weights) {
             let shape = config.shape(id).unwrap();
             assert_eq!(weights.len(), shape.rows * shape.columns);
             let (mut rows, mut bound) = (vec![0; weights.len()], GroupBounds::default());
@@ -79,11 +94,15 @@ impl Model {
             }
             row_scales.extend(&scales);
             bounds.push(bound);
-            groups.push(Group { columns: shape.columns, weights, rows, scales });
+            groups.push(Group { columns: shape.columns, weights, rows, scales, biases });
         }
         let columns: usize = config.groups().map(|id| config.shape(id).unwrap().columns).sum();
         let embeddings = floats(embedding_type, &raw);
-        let file = write_device(&DeviceParts {
+        let mut stored_rotary = rotary.clone();
+        if factor != 1.0 {
+            stored_rotary.push(factor);
+        }
+        let parts = DeviceParts {
             manifest: DeviceManifest { config, digest: ModelDigest([0; 32]), bos: None },
             norms: norms.clone(),
             embedding_type,
@@ -91,15 +110,16 @@ impl Model {
             tokens: vec![Vec::new(); config.vocab as usize],
             row_scales,
             bounds,
-            rotary: rotary.clone(),
+            rotary: stored_rotary,
             stop_tokens: Vec::new(),
             check_seed: Seed::from_bytes([0; 32]),
             check_vectors: vec![0; CHECK_REPETITIONS * columns],
-        })
-        .unwrap();
+        };
+        let file = write_device_with_biases(&parts, &row_biases).unwrap();
         let mut bundle = vec![0_u64; file.len().div_ceil(8)];
         bytemuck::cast_slice_mut::<u64, u8>(&mut bundle)[..file.len()].copy_from_slice(&file);
-        Self { config, norms, embeddings, rotary, groups, bundle, bundle_bytes: file.len() }
+        let bundle_bytes = file.len();
+        Self { config, norms, embeddings, rotary, factor, groups, bundle, bundle_bytes }
     }
 
     /// A small model of arbitrary weights.
@@ -109,6 +129,15 @@ impl Model {
 
     /// The same with its embeddings and norms multiplied by `gain`.
     pub(crate) fn amplified(gain: f32) -> Self {
+        Self::build(gain, None, 1.0)
+    }
+
+    /// The same with biases of up to `gain`, and with a factor of cosines and sines.
+    pub(crate) fn biased(gain: f32) -> Self {
+        Self::build(gain, Some(gain), 1.25)
+    }
+
+    fn build(gain: f32, bias: Option<f32>, factor: f32) -> Self {
         let config = ModelConfig {
             vocab: 11,
             hidden: 8,
@@ -131,8 +160,14 @@ impl Model {
         let norms = draw(5 * 8).iter().map(|v| v * gain).collect();
         let embeddings = draw(11 * 8).iter().flat_map(|v| (v * gain).to_le_bytes()).collect();
         let shapes = config.groups().map(|id| config.shape(id).unwrap());
-        let weights: Vec<_> = shapes.map(|s| draw(s.rows * s.columns)).collect();
-        let rotary = vec![1.0, 0.3, 0.01];
+        let mut weights: Vec<_> = shapes.map(|s| (draw(s.rows * s.columns), Vec::new())).collect();
+        if let Some(bias) = bias {
+            let head = weights.len() - 1;
+            for (id, (_, biases)) in config.groups().zip(&mut weights[..head]) {
+                *biases = draw(config.shape(id).unwrap().rows).iter().map(|v| v * bias).collect();
+            }
+        }
+        let rotary = (vec![1.0, 0.3, 0.01], factor);
         Self::assemble(config, norms, (ElementType::F32, embeddings), rotary, weights)
     }
 
@@ -163,8 +198,15 @@ impl Model {
         let (mut norms, mut weights) = (Vec::new(), Vec::new());
         for layer in 0..config.layers {
             let of = |name: &str| get(&format!("model.layers.{layer}.{name}"));
-            let stack = |names: &[&str]| names.iter().flat_map(|name| of(name)).collect::<Vec<_>>();
-            norms.extend(stack(&["input_layernorm", "post_attention_layernorm"]));
+            let bias = |name: &str| {
+                let bias = tensors.get(&format!("model.layers.{layer}.{name}.bias"));
+                bias.map_or_else(Vec::new, |(kind, bytes)| floats(*kind, bytes))
+            };
+            let stack = |names: &[&str]| {
+                let weights = names.iter().flat_map(|name| of(name)).collect::<Vec<_>>();
+                (weights, names.iter().flat_map(|name| bias(name)).collect::<Vec<_>>())
+            };
+            norms.extend(stack(&["input_layernorm", "post_attention_layernorm"]).0);
             weights.push(stack(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]));
             weights.push(stack(&["self_attn.o_proj"]));
             weights.push(stack(&["mlp.gate_proj", "mlp.up_proj"]));
@@ -172,17 +214,30 @@ impl Model {
         }
         norms.extend(get("model.norm"));
         let tied = json["tie_word_embeddings"].as_bool().unwrap();
-        weights.push(get(if tied { "model.embed_tokens" } else { "lm_head" }));
+        weights.push((get(if tied { "model.embed_tokens" } else { "lm_head" }), Vec::new()));
 
-        let theta = json["rope_theta"].as_f64().unwrap() as f32;
-        let half = config.head_dim / 2;
-        let rotary = (0..half).map(|i| 1.0 / libm::powf(theta, i as f32 / half as f32)).collect();
+        let rotary = Reference::rotary(name).unwrap_or_else(|| {
+            let theta = json["rope_theta"].as_f64().unwrap() as f32;
+            let half = config.head_dim / 2;
+            let power = |i| libm::powf(theta, i as f32 / half as f32);
+            ((0..half).map(|i| 1.0 / power(i)).collect(), 1.0)
+        });
         let embeddings = tensors["model.embed_tokens.weight"].clone();
         Self::assemble(config, norms, embeddings, rotary, weights)
     }
 }
 
 impl Reference {
+    /// The frequencies and their factor, where PyTorch's are kept.
+    fn rotary(name: &str) -> Option<(Vec<f32>, f32)> {
+        let bytes = std::fs::read(folder(name).join("reference.safetensors")).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let frequencies = file.tensor("inv_freq").ok()?;
+        let factor = file.tensor("attention_factor").unwrap();
+        let factor = f64::from_le_bytes(factor.data().try_into().unwrap()) as f32;
+        Some((floats(ElementType::F32, frequencies.data()), factor))
+    }
+
     pub(crate) fn fixture(name: &str) -> Self {
         let bytes = std::fs::read(folder(name).join("reference.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();

@@ -1,16 +1,20 @@
 //! Llama checkpoints as Hugging Face publishes them: `config.json` and safetensors files.
 //!
 //! What this build cannot run exactly as its authors meant it is refused by name: other
-//! architectures and activations, scaled rotary embeddings, biases, quantised weights.
+//! architectures and activations, partial rotary embeddings, scalings of them that are not in
+//! [`RopeScaling`], quantised weights. Floats are read in the type that each tensor has; what
+//! `dtype` or `torch_dtype` say in `config.json` changes nothing.
 
 mod config;
 mod error;
 mod json;
 mod layout;
+mod rope;
 mod shard;
 
 pub use config::LlamaConfig;
 pub use error::CheckpointError;
+pub use rope::{Rope, RopeScaling};
 pub use shard::{Tensor, WeightType};
 
 pub(super) use json::read_json;
@@ -84,6 +88,13 @@ impl Checkpoint {
     #[must_use]
     pub fn group_tensors(&self, group: GroupId) -> Vec<String> {
         layout::group_tensors(&self.config, group).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Names of the vectors that are added to a group's outputs, in the order of its tensors.
+    /// Empty where the group has none.
+    #[must_use]
+    pub fn bias_tensors(&self, group: GroupId) -> Vec<String> {
+        layout::bias_tensors(&self.config, group).into_iter().map(|(name, _)| name).collect()
     }
 
     /// Names of the norms: before attention and before the feed-forward part of each layer, then

@@ -9,8 +9,10 @@ use super::staging::{Access, FolderKind, Staged};
 use super::tokens::token_table;
 use check_vectors::CheckVectors;
 use core::fmt::Display;
-use kernel::bundle::{DeviceBundle, DeviceManifest, DeviceParts, ModelDigest, write_device};
-use kernel::model::ModelConfig;
+use kernel::bundle::{
+    DeviceBundle, DeviceManifest, DeviceParts, ModelDigest, write_device_with_biases,
+};
+use kernel::model::{GroupKind, ModelConfig};
 use kernel::quant::WeightError;
 use kernel::stream::{Entropy, Seed};
 use std::fs;
@@ -90,6 +92,7 @@ where
     let tokens = tokens.unwrap_or_else(|| vec![Vec::new(); config.model.vocab as usize]);
     let tokens_without_text = tokens.iter().filter(|text| text.is_empty()).count();
     let norms = norms(&checkpoint)?;
+    let biases = biases(&checkpoint)?;
     let embeddings = checkpoint.tensor(checkpoint.embedding_tensor())?;
     check_finite(checkpoint.embedding_tensor(), &embeddings)?;
     FOLDER.prepare(folder)?;
@@ -105,6 +108,11 @@ where
     let summary = for_each_row(&checkpoint, &mut visit, progress)?;
     let check_vectors = check_vectors.finish();
 
+    let mut rotary = rotary_frequencies(&config.rope, config.model.head_dim);
+    let factor = config.rope.attention_factor() as f32;
+    if factor != 1.0 {
+        rotary.push(factor);
+    }
     let parts = DeviceParts {
         manifest: DeviceManifest { config: config.model, digest: summary.digest, bos: config.bos },
         norms,
@@ -113,14 +121,14 @@ where
         tokens,
         row_scales,
         bounds: summary.bounds,
-        rotary: rotary_frequencies(config.rope_theta, config.model.head_dim),
+        rotary,
         stop_tokens: config.stop_tokens.clone(),
         check_seed: seed,
         check_vectors,
     };
     let mut bundle = Staged::new(folder, DEVICE_BUNDLE, Access::Private)?;
     let path = bundle.target().to_owned();
-    let file = write_device(&parts)
+    let file = write_device_with_biases(&parts, &biases)
         .map_err(|error| ConvertError::DeviceBundle { path, problem: error.to_string() })?;
     bundle.write_all(&file)?;
     read_back(&bundle, summary.digest)?;
@@ -148,16 +156,43 @@ fn token_texts(checkpoint: &Checkpoint) -> Result<Option<Vec<Vec<u8>>>, ConvertE
 }
 
 fn norms(checkpoint: &Checkpoint) -> Result<Vec<f32>, CheckpointError> {
-    let hidden = checkpoint.config().model.hidden as usize;
     let mut all = Vec::new();
     for name in checkpoint.norm_tensors() {
-        let norm = checkpoint.tensor(&name)?;
-        check_finite(&name, &norm)?;
-        let start = all.len();
-        all.resize(start + hidden, 0.0);
-        norm.read_row(0, &mut all[start..]);
+        append_vector(checkpoint, &name, &mut all)?;
     }
     Ok(all)
+}
+
+/// The biases of all rows of all groups but the head; zero where a group has none, and empty
+/// where the model has none.
+fn biases(checkpoint: &Checkpoint) -> Result<Vec<f32>, CheckpointError> {
+    let config = checkpoint.config();
+    let mut all = Vec::new();
+    if !(config.attention_bias || config.mlp_bias) {
+        return Ok(all);
+    }
+    let head = config.model.group(0, GroupKind::LmHead);
+    for group in config.model.groups().filter(|&group| group != head) {
+        let end = all.len() + config.model.shape(group).map_or(0, |shape| shape.rows);
+        for name in checkpoint.bias_tensors(group) {
+            append_vector(checkpoint, &name, &mut all)?;
+        }
+        all.resize(end, 0.0);
+    }
+    Ok(all)
+}
+
+fn append_vector(
+    checkpoint: &Checkpoint,
+    name: &str,
+    all: &mut Vec<f32>,
+) -> Result<(), CheckpointError> {
+    let vector = checkpoint.tensor(name)?;
+    check_finite(name, &vector)?;
+    let start = all.len();
+    all.resize(start + vector.columns(), 0.0);
+    vector.read_row(0, &mut all[start..]);
+    Ok(())
 }
 
 fn check_finite(name: &str, tensor: &Tensor<'_>) -> Result<(), CheckpointError> {

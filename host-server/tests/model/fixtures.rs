@@ -8,7 +8,18 @@ use tempfile::TempDir;
 pub(crate) const TIED_F32: &str = "tiny-tied-f32";
 pub(crate) const UNTIED_BF16: &str = "tiny-untied-bf16";
 pub(crate) const SHARDED_F16: &str = "tiny-gqa-f16-sharded";
+pub(crate) const BIASES: &str = "tiny-biases";
+pub(crate) const NEW_CONFIG: &str = "tiny-new-config";
 pub(crate) const ALL: [&str; 3] = [TIED_F32, UNTIED_BF16, SHARDED_F16];
+/// Those whose references hold rotary frequencies too.
+pub(crate) const VARIANTS: [&str; 6] = [
+    "tiny-rope-linear",
+    "tiny-rope-dynamic",
+    "tiny-rope-llama3",
+    "tiny-rope-yarn",
+    BIASES,
+    NEW_CONFIG,
+];
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)

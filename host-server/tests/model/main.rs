@@ -6,3 +6,4 @@ mod fixtures;
 mod folders;
 mod refusals;
 mod tampering;
+mod variants;

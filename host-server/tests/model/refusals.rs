@@ -19,18 +19,19 @@ fn assert_names(message: &str, words: &[&str]) {
 
 #[test]
 fn unsupported_features_are_refused_by_name() {
-    let cases: [(&str, Value, &[&str]); 18] = [
+    let cases: [(&str, Value, &[&str]); 19] = [
         ("model_type", json!("mistral"), &["`model_type`", "mistral", "llama"]),
         ("architectures", json!(["LlamaForSequenceClassification"]), &["`architectures`"]),
         ("hidden_act", json!("gelu"), &["`hidden_act`", "gelu", "silu"]),
-        ("attention_bias", json!(true), &["`attention_bias`"]),
-        ("mlp_bias", json!(true), &["`mlp_bias`"]),
+        ("hidden_act", json!("gelu_pytorch_tanh"), &["`hidden_act`", "gelu_pytorch_tanh"]),
+        ("model_type", json!("phi3"), &["`model_type`", "phi3", "llama"]),
+        ("attention_bias", json!("yes"), &["`attention_bias`", "true or false"]),
+        ("mlp_bias", json!(1), &["`mlp_bias`", "true or false"]),
         ("quantization_config", json!({"quant_method": "awq"}), &["`quantization_config`", "awq"]),
-        ("rope_scaling", json!({"rope_type": "llama3"}), &["`rope_scaling.rope_type`", "llama3"]),
-        ("rope_scaling", json!({"type": "linear"}), &["`rope_scaling.type`", "linear"]),
+        ("rope_scaling", json!({"type": "longrope"}), &["`rope_scaling.type`", "longrope", "yarn"]),
         ("rope_scaling", json!({"factor": 2.0}), &["`rope_scaling.factor`"]),
         ("rope_scaling", json!("linear"), &["`rope_scaling`", "not an object"]),
-        ("rope_parameters", json!({"rope_type": "yarn"}), &["`rope_parameters.rope_type`", "yarn"]),
+        ("rope_parameters", json!({"rope_type": "mrope"}), &["`rope_parameters.rope_type`"]),
         ("rope_parameters", json!({"rope_theta": 7}), &["`rope_parameters.rope_theta`", "differs"]),
         ("rope_theta", json!(0), &["`rope_theta`"]),
         ("rope_theta", json!("big"), &["`rope_theta`", "not a number"]),

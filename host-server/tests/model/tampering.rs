@@ -117,7 +117,7 @@ fn malformed_manifests_are_refused() {
     fewer["groups"].as_array_mut().unwrap().pop();
     assert!(bundle.open_with(&fewer).unwrap_err().contains("8 groups, not 9"));
     // A shape that is consistent and enormous is refused by the length of the rows.
-    let vocab = 1_u64 << 20;
+    let vocab = kernel::model::MAX_ROWS as u64;
     let mut enormous = bundle.edited("/config/vocab", json!(vocab));
     enormous["groups"][8]["rows"] = json!(vocab);
     let grown = bundle.manifest["rows_bytes"].as_u64().unwrap() + (vocab - 256) * 64;

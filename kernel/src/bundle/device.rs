@@ -18,6 +18,8 @@ pub struct DeviceBundle<'a> {
     row_scales: &'a [f32],
     bounds: &'a [u64],
     rotary: &'a [f32],
+    rotary_factor: f32,
+    row_biases: &'a [f32],
     stop_tokens: &'a [u32],
     check_seed: Seed,
     check_vectors: &'a [u32],
@@ -68,7 +70,14 @@ impl<'a> DeviceBundle<'a> {
             ElementType::U64,
             2 * config.group_count() as usize,
         )?;
-        let rotary = sections.f32(SectionKind::RotaryFrequencies, config.head_dim as usize / 2)?;
+        let rotary = sections.any_words(SectionKind::RotaryFrequencies, ElementType::F32)?;
+        let (rotary, rotary_factor) = rotary_parts(rotary, config.head_dim as usize / 2)
+            .ok_or(BundleError::Section(SectionKind::RotaryFrequencies))?;
+        let row_biases = if sections.has(SectionKind::RowBiases) {
+            sections.f32(SectionKind::RowBiases, config.total_rows() - vocab)?
+        } else {
+            &[]
+        };
         let stop_tokens: &[u32] = sections.any_words(SectionKind::StopTokens, ElementType::U32)?;
         if stop_tokens.iter().any(|&token| token >= config.vocab) {
             return Err(BundleError::Section(SectionKind::StopTokens));
@@ -93,6 +102,8 @@ impl<'a> DeviceBundle<'a> {
             row_scales,
             bounds,
             rotary,
+            rotary_factor,
+            row_biases,
             stop_tokens,
             check_seed: Seed::from_bytes(seed),
             check_vectors,
@@ -159,6 +170,12 @@ impl<'a> DeviceBundle<'a> {
         self.rotary
     }
 
+    /// What the cosines and sines of all rotary angles are multiplied with.
+    #[must_use]
+    pub const fn rotary_factor(&self) -> f32 {
+        self.rotary_factor
+    }
+
     /// Writes the embedding of `token`, `hidden` floats. Tokens beyond the vocabulary give zeros.
     pub fn embed(&self, token: u32, out: &mut [f32]) {
         let hidden = self.manifest.config.hidden as usize;
@@ -201,10 +218,19 @@ impl<'a> DeviceBundle<'a> {
     /// Scales of a group's rows.
     #[must_use]
     pub fn row_scales(&self, group: GroupId) -> &'a [f32] {
+        &self.row_scales[self.rows_before(group)..][..self.shape(group).rows]
+    }
+
+    /// Biases of a group's rows, to be added to their floats; empty where the group has none.
+    #[must_use]
+    pub fn row_biases(&self, group: GroupId) -> &'a [f32] {
+        let rows = self.row_biases.get(self.rows_before(group)..);
+        rows.and_then(|rows| rows.get(..self.shape(group).rows)).unwrap_or_default()
+    }
+
+    fn rows_before(&self, group: GroupId) -> usize {
         let config = &self.manifest.config;
-        let before: usize =
-            (0..group.0).filter_map(|g| config.shape(GroupId(g))).map(|s| s.rows).sum();
-        &self.row_scales[before..][..self.shape(group).rows]
+        (0..group.0).filter_map(|g| config.shape(GroupId(g))).map(|s| s.rows).sum()
     }
 
     /// Norms of a group's rows.
@@ -228,6 +254,15 @@ impl<'a> DeviceBundle<'a> {
             (0..group.0).filter_map(|g| config.shape(GroupId(g))).map(|s| s.columns).sum();
         let columns = self.shape(group).columns;
         &self.check_vectors[CHECK_REPETITIONS * before + repetition * columns..][..columns]
+    }
+}
+
+/// The frequencies and the factor, which is 1 where it is left out.
+fn rotary_parts(section: &[f32], frequencies: usize) -> Option<(&[f32], f32)> {
+    match section.split_at_checked(frequencies)? {
+        (frequencies, []) => Some((frequencies, 1.0)),
+        (frequencies, &[factor]) => Some((frequencies, factor)),
+        _ => None,
     }
 }
 

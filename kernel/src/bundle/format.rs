@@ -20,7 +20,7 @@ pub(super) fn contents_digest(file: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// What a section holds. Each kind appears exactly once.
+/// What a section holds. Each kind appears exactly once, but for [`Self::RowBiases`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u32)]
 pub enum SectionKind {
@@ -36,7 +36,8 @@ pub enum SectionKind {
     RowScales = 5,
     /// u64: per group the largest squared norm and the largest absolute sum of its rows.
     Bounds = 6,
-    /// f32: `head_dim / 2` rotary frequencies, radians per position.
+    /// f32: `head_dim / 2` rotary frequencies, radians per position; then, where it is not 1, the
+    /// factor of all cosines and sines.
     RotaryFrequencies = 7,
     /// u32: tokens that end a text.
     StopTokens = 8,
@@ -44,11 +45,14 @@ pub enum SectionKind {
     CheckSeed = 9,
     /// u32: per group, for each repetition, v = u^T W mod t. Secret.
     CheckVectors = 10,
+    /// f32: the bias of every row of every group but the head, which has none. The section is
+    /// absent where the model has no biases.
+    RowBiases = 11,
 }
 
 impl SectionKind {
     /// All kinds, in file order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Manifest,
         Self::Norms,
         Self::Embeddings,
@@ -59,6 +63,7 @@ impl SectionKind {
         Self::StopTokens,
         Self::CheckSeed,
         Self::CheckVectors,
+        Self::RowBiases,
     ];
 }
 
@@ -135,6 +140,10 @@ pub enum BundleError {
     /// A section is missing, repeated, misplaced, or has the wrong type or length.
     #[error("section {0:?} of the device bundle is missing or malformed")]
     Section(SectionKind),
+    /// A section of a kind that this build does not know. To pass over it might run another model
+    /// than the one that was converted.
+    #[error("the device bundle has a section of unknown kind {0}")]
+    UnknownSection(u32),
     /// The bytes are not aligned for reading in place, or the machine is big-endian.
     #[error(
         "the device bundle cannot be read in place here: not aligned to 8 bytes, or big-endian"

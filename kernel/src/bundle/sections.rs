@@ -34,14 +34,27 @@ impl<'a> Sections<'a> {
             .and_then(|count| count.checked_mul(ENTRY_BYTES))
             .and_then(|bytes| rest.get(..bytes))
             .ok_or(BundleError::Length)?;
-        Ok(Self { file, table })
+        let known = |kind: u32| SectionKind::ALL.iter().any(|&k| k as u32 == kind);
+        let mut kinds = table.chunks_exact(ENTRY_BYTES).map(|entry| u32_at(entry, 0));
+        match kinds.find(|&kind| !known(kind)) {
+            Some(kind) => Err(BundleError::UnknownSection(kind)),
+            None => Ok(Self { file, table }),
+        }
+    }
+
+    /// The table's entries for `kind`.
+    fn entries(&self, kind: SectionKind) -> impl Iterator<Item = &'a [u8]> {
+        self.table.chunks_exact(ENTRY_BYTES).filter(move |entry| u32_at(entry, 0) == kind as u32)
+    }
+
+    pub(super) fn has(&self, kind: SectionKind) -> bool {
+        self.entries(kind).next().is_some()
     }
 
     /// The one section of `kind`.
     fn find(&self, kind: SectionKind) -> Result<(ElementType, &'a [u8]), BundleError> {
         let error = BundleError::Section(kind);
-        let mut entries =
-            self.table.chunks_exact(ENTRY_BYTES).filter(|entry| u32_at(entry, 0) == kind as u32);
+        let mut entries = self.entries(kind);
         let (Some(entry), None) = (entries.next(), entries.next()) else { return Err(error) };
         let element = ElementType::from_code(u32_at(entry, 4)).ok_or(error)?;
         let start = usize::try_from(u64_at(entry, 8)).map_err(|_| error)?;

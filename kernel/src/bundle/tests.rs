@@ -38,6 +38,11 @@ fn parts() -> DeviceParts {
     }
 }
 
+/// A bias for every row but those of the head.
+fn biases() -> Vec<f32> {
+    (0..parts().manifest.config.total_rows() - 5).map(|i| i as f32 - 7.5).collect()
+}
+
 /// The file in memory that is aligned as a device would have it.
 fn aligned(file: &[u8]) -> Vec<u64> {
     let mut words = vec![0_u64; file.len().div_ceil(8)];
@@ -96,10 +101,63 @@ fn every_damaged_byte_is_noticed() {
     }
 }
 
+#[test]
+fn biases_and_the_rotary_factor_may_be_left_out() {
+    let mut parts = parts();
+    let config = parts.manifest.config;
+    let check = |parts: &DeviceParts, biases: &[f32], factor: f32| {
+        let file = write_device_with_biases(parts, biases).unwrap();
+        let words = aligned(&file);
+        let bundle = DeviceBundle::parse(&bytemuck::cast_slice(&words)[..file.len()]).unwrap();
+        assert_eq!(bundle.rotary_frequencies(), [0.0, 0.5]);
+        assert_eq!(bundle.rotary_factor(), factor);
+        let mut next = biases;
+        for group in config.groups().take(8) {
+            let rows = if biases.is_empty() { 0 } else { bundle.shape(group).rows };
+            let (expected, rest) = next.split_at(rows);
+            assert_eq!(bundle.row_biases(group), expected);
+            next = rest;
+        }
+        assert!(next.is_empty());
+        for none in [8, 9, u32::MAX] {
+            assert_eq!(bundle.row_biases(GroupId(none)), [0.0; 0]);
+        }
+    };
+    check(&parts, &[], 1.0);
+    check(&parts, &biases(), 1.0);
+    parts.rotary.push(1.25);
+    check(&parts, &[], 1.25);
+    check(&parts, &biases(), 1.25);
+
+    let refused = |parts: &DeviceParts, biases: &[f32]| {
+        outcome(&write_device_with_biases(parts, biases).unwrap()).unwrap_err()
+    };
+    let wrong = BundleError::Section(SectionKind::RowBiases);
+    assert_eq!(refused(&parts, &biases()[1..]), wrong);
+    assert_eq!(refused(&parts, &[biases(), vec![0.0; 5]].concat()), wrong);
+    let wrong = BundleError::Section(SectionKind::RotaryFrequencies);
+    parts.rotary.push(1.0);
+    assert_eq!(refused(&parts, &[]), wrong);
+    parts.rotary.truncate(1);
+    assert_eq!(refused(&parts, &[]), wrong);
+}
+
+#[test]
+fn sections_of_unknown_kinds_are_refused() {
+    for kind in [0, 12, u32::MAX] {
+        let mut bad = write_device_with_biases(&parts(), &biases()).unwrap();
+        let last = HEADER_BYTES + 10 * ENTRY_BYTES;
+        assert_eq!(bad[last..last + 4], u32::to_le_bytes(11));
+        bad[last..last + 4].copy_from_slice(&u32::to_le_bytes(kind));
+        sign(&mut bad);
+        assert_eq!(outcome(&bad), Err(BundleError::UnknownSection(kind)));
+    }
+}
+
 /// A table that lies, under a digest that agrees, is refused without a panic.
 #[test]
 fn every_lying_table_entry_is_refused_or_harmless() {
-    let file = write_device(&parts()).unwrap();
+    let file = write_device_with_biases(&parts(), &biases()).unwrap();
     for entry in 0..SectionKind::ALL.len() {
         for field in (0..24).step_by(4) {
             for value in [0, 1, 2, 7, 64, 1 << 20, u32::MAX] {
@@ -117,7 +175,8 @@ fn every_lying_table_entry_is_refused_or_harmless() {
             }
         }
     }
-    for count in [0, 9, 11, u32::MAX] {
+    // With one section less there are no biases, and that is a model too.
+    for count in [0, 9, 12, u32::MAX] {
         let mut bad = file.clone();
         bad[12..16].copy_from_slice(&u32::to_le_bytes(count));
         assert!(outcome(&bad).is_err());

@@ -1,19 +1,22 @@
 use super::CheckpointError;
 use super::json::Object;
+use super::rope::Rope;
 use kernel::model::ModelConfig;
-use serde_json::Value;
 use std::path::Path;
 
 const CONFIG_LIMIT: u64 = 16 << 20;
-const DEFAULT_THETA: f64 = 10_000.0;
 
 /// What `config.json` and `generation_config.json` say about a Llama model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LlamaConfig {
     /// The model's shape.
     pub model: ModelConfig,
-    /// Base of the rotary frequencies.
-    pub rope_theta: f64,
+    /// How positions turn queries and keys.
+    pub rope: Rope,
+    /// Whether the four projections of attention have biases.
+    pub attention_bias: bool,
+    /// Whether the three projections of the feed-forward part have biases.
+    pub mlp_bias: bool,
     /// Whether the head's weights are the embeddings.
     pub tied: bool,
     /// The token that begins a text.
@@ -26,8 +29,10 @@ impl LlamaConfig {
     pub(super) fn read(folder: &Path) -> Result<Self, CheckpointError> {
         let json = Object::read(folder.join("config.json"), CONFIG_LIMIT)?;
         check_supported(&json)?;
-        let rope_theta = rope_theta(&json)?;
         let model = shape(&json)?;
+        let rope = Rope::read(&json, model.context)?;
+        let attention_bias = json.flag("attention_bias")?.unwrap_or(false);
+        let mlp_bias = json.flag("mlp_bias")?.unwrap_or(false);
         let tied = json.flag("tie_word_embeddings")?.unwrap_or(false);
 
         let mut bos = first(&json, "bos_token_id", &model)?;
@@ -40,7 +45,7 @@ impl LlamaConfig {
         }
         stop_tokens.sort_unstable();
         stop_tokens.dedup();
-        Ok(Self { model, rope_theta, tied, bos, stop_tokens })
+        Ok(Self { model, rope, attention_bias, mlp_bias, tied, bos, stop_tokens })
     }
 }
 
@@ -52,42 +57,7 @@ fn check_supported(json: &Object) -> Result<(), CheckpointError> {
         v.as_array().is_some_and(|list| list.iter().all(|name| name == "LlamaForCausalLM"))
     })?;
     json.only("hidden_act", "\"silu\"", |v| v == "silu")?;
-    for bias in ["attention_bias", "mlp_bias"] {
-        json.only(bias, "false", |v| v == &Value::Bool(false))?;
-    }
-    json.only("quantization_config", "none: the published weights as f32, f16 or bf16", |_| false)?;
-    json.only("partial_rotary_factor", "1.0", is_one)
-}
-
-fn is_one(value: &Value) -> bool {
-    value.as_f64() == Some(1.0)
-}
-
-/// The base of the rotary frequencies, from either of the places where it has been kept.
-fn rope_theta(json: &Object) -> Result<f64, CheckpointError> {
-    let mut theta = json.number("rope_theta")?;
-    for field in ["rope_scaling", "rope_parameters"] {
-        let Some(rope) = json.inner(field)? else { continue };
-        for kind in ["rope_type", "type"] {
-            rope.only(kind, "\"default\", that is, no scaling", |v| v == "default")?;
-        }
-        rope.only("partial_rotary_factor", "1.0", is_one)?;
-        let known = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
-        if let Some(name) = rope.names().find(|name| !known.contains(name)) {
-            rope.only(name, "none: rotary embeddings are not scaled", |_| false)?;
-        }
-        if let Some(inner) = rope.number("rope_theta")? {
-            if theta.is_some_and(|outer| outer != inner) {
-                return Err(rope.bad("rope_theta", "differs from the other `rope_theta`"));
-            }
-            theta = Some(inner);
-        }
-    }
-    let theta = theta.unwrap_or(DEFAULT_THETA);
-    if !(theta.is_finite() && theta >= 1.0) {
-        return Err(json.bad("rope_theta", format!("is {theta}, not a finite number from 1 up")));
-    }
-    Ok(theta)
+    json.only("quantization_config", "none: the published weights as f32, f16 or bf16", |_| false)
 }
 
 fn shape(json: &Object) -> Result<ModelConfig, CheckpointError> {

@@ -49,6 +49,11 @@ impl Object {
         self.fields.keys().map(String::as_str)
     }
 
+    /// Whether another object has the same fields with the same values.
+    pub(super) fn same_fields(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+
     pub(super) fn get(&self, field: &str) -> Option<&Value> {
         self.fields.get(field).filter(|value| !value.is_null())
     }

@@ -17,6 +17,8 @@ pub(super) fn tensors(config: &LlamaConfig) -> BTreeMap<String, Vec<usize>> {
         let columns = config.model.shape(group).map_or(0, |shape| shape.columns);
         let stacked = group_tensors(config, group).into_iter();
         all.extend(stacked.map(|(name, rows)| (name, vec![rows, columns])));
+        let biases = bias_tensors(config, group).into_iter();
+        all.extend(biases.map(|(name, rows)| (name, vec![rows])));
     }
     all
 }
@@ -43,6 +45,20 @@ pub(super) fn group_tensors(config: &LlamaConfig, group: GroupId) -> Vec<(String
     };
     let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
     parts.iter().map(|&(part, rows)| (name(part), rows)).collect()
+}
+
+/// Names and lengths of a group's biases, from the top.
+pub(super) fn bias_tensors(config: &LlamaConfig, group: GroupId) -> Vec<(String, usize)> {
+    let biased = match config.model.kind(group) {
+        Some((_, GroupKind::AttnIn | GroupKind::AttnOut)) => config.attention_bias,
+        Some((_, GroupKind::MlpIn | GroupKind::MlpOut)) => config.mlp_bias,
+        Some((_, GroupKind::LmHead)) | None => false,
+    };
+    if !biased {
+        return Vec::new();
+    }
+    let of = |(weight, rows): (String, usize)| (weight.replace(".weight", ".bias"), rows);
+    group_tensors(config, group).into_iter().map(of).collect()
 }
 
 /// Names of the norms in the device bundle's order.
