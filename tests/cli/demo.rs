@@ -112,3 +112,26 @@ fn stdout_has_the_text_alone_and_stderr_the_rest() {
     assert!(!json.stderr.contains("tokens/s"), "the report is in the object: {}", json.stderr);
     assert_eq!(json.stdout.lines().count(), 1);
 }
+
+/// From the command line to the file, against what PyTorch computed for the same text.
+#[test]
+fn dumped_logits_are_near_those_of_the_float_model() {
+    let file = std::fs::read(fixture(MODEL).join("reference.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let ids = file.tensor("token_ids").unwrap().data().chunks_exact(8);
+    let ids: Vec<_> = ids.map(|id| u64::from(id[0]).to_string()).collect();
+    let expected = file.tensor("logits").unwrap().data().chunks_exact(4);
+    let expected: Vec<_> = expected.map(|w| f32::from_le_bytes(w.try_into().unwrap())).collect();
+
+    let folder = folder();
+    let dumped = folder.path().join("logits.npy");
+    let line = format!("demo --json --pace 0 --tokens 1 --prompt-ids {} --model", ids.join(","));
+    run(words(&line, &[&fixture(MODEL), &"--dump-logits", &dumped])).succeeded();
+    let dumped = Npy::read(&dumped);
+    let (mut error, mut power) = (0.0, 0.0);
+    for (&word, &expected) in dumped.words.iter().zip(&expected[(ids.len() - 1) * 256..]) {
+        error += (f32::from_bits(word) - expected).powi(2);
+        power += expected.powi(2);
+    }
+    assert!(error.sqrt() < 0.04 * power.sqrt(), "{error} of {power}");
+}
