@@ -6,7 +6,7 @@ use crate::masked::{MaskedSession, SessionError, Verdict};
 use crate::store::CorrelationStore;
 use crate::transport::{Connector, Transport, TransportError};
 use embedded_io_async::ErrorType;
-use kernel::wire::{FrameType, WireError};
+use kernel::wire::WireError;
 
 /// Why a masked run ended early. All of it is visible to the host, or happens before it starts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -76,13 +76,14 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
         let length = self.session.hello(self.reply)?;
         let result = async {
             link.send(&self.reply[..length]).await?;
-            link.receive(self.reply).await.map(|(header, _)| header)
+            link.receive(self.reply).await
         }
         .await;
         self.bytes_up += link.bytes_up;
         self.bytes_down += link.bytes_down;
         (link.bytes_up, link.bytes_down) = (0, 0);
-        self.session.expect(&result?, FrameType::Welcome)?;
+        let (header, payload) = result?;
+        self.session.welcome(&header, payload)?;
         self.link = Some(link);
         Ok(())
     }

@@ -15,7 +15,7 @@ use kernel::prime::{Prime, PrimeId, T};
 use kernel::schedule::Schedule;
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    SessionId, WireError, encode_body, pack_residues, unpack_residues,
+    SessionId, Welcome, WireError, decode_body, encode_body, pack_residues, unpack_residues,
 };
 use zeroize::Zeroize;
 
@@ -170,7 +170,7 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
     ///
     /// # Errors
     /// [`WireError`].
-    pub fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
+    fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
         let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
         if header.session != self.id || header.set != self.set {
             return Err(WireError::Session);
@@ -179,6 +179,19 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
             return Err(WireError::Order);
         }
         Ok(())
+    }
+
+    /// Takes in the frame that opens the session: the host serves this device's model.
+    ///
+    /// # Errors
+    /// [`WireError`], [`WireError::Model`] among them.
+    pub fn welcome(&self, header: &Header, payload: &[u8]) -> Result<(), WireError> {
+        self.expect(header, FrameType::Welcome)?;
+        if decode_body::<Welcome>(payload)?.digest == self.bundle.digest() {
+            Ok(())
+        } else {
+            Err(WireError::Model)
+        }
     }
 
     /// Masks a request into a frame and returns the frame's length. The frame is kept by the

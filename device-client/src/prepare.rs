@@ -10,7 +10,8 @@ use kernel::params::ParameterSet;
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Header, Hello, Purpose, SessionId, WireError, encode_body,
+    FrameType, HEADER_BYTES, Header, Hello, Purpose, SessionId, Welcome, WireError, decode_body,
+    encode_body,
 };
 
 /// Why a preparation ended early. Finished units stay; the unit under way is burned.
@@ -97,7 +98,10 @@ where
     };
     let length = encode_body(&hello, payload(frame)?)?;
     link.send(FrameType::Hello, frame, length).await?;
-    link.receive(FrameType::Welcome, frame).await?;
+    let welcome: Welcome = decode_body(link.receive(FrameType::Welcome, frame).await?)?;
+    if welcome.digest != bundle.digest() {
+        return Err(WireError::Model.into());
+    }
     for &group in units {
         let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
         let mut unit = Unit::<S, R>::open(

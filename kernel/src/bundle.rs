@@ -26,7 +26,7 @@ mod writer;
 pub use device::{DeviceBundle, Embeddings};
 pub use format::{BundleError, DeviceManifest, ElementType, SectionKind};
 #[cfg(feature = "alloc")]
-pub use writer::{DeviceParts, write_device, write_device_with_biases};
+pub use writer::{DeviceParts, write_device};
 
 use serde::{Deserialize, Serialize};
 

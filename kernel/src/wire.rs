@@ -42,6 +42,9 @@ pub enum WireError {
     /// A residue at or above its modulus.
     #[error("residue at or above its modulus")]
     Residue,
+    /// The host welcomes with the digest of another model.
+    #[error("the host serves another model")]
+    Model,
     /// A body that does not decode.
     #[error("malformed frame body")]
     Body,

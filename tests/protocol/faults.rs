@@ -64,6 +64,13 @@ const FRAMES: [(&str, Spoil, Why); 18] = [
     ("half a fault", |a| fault(a, 0), Why::Wire(WireError::Body)),
 ];
 
+/// What is wrong with the frame that opens a session.
+const WELCOMES: [(&str, Spoil, Why); 3] = [
+    ("another model", |a| a.frame[HEADER_BYTES + 31] ^= 1, Why::Wire(WireError::Model)),
+    ("half a digest", |a| device::resize(&mut a.frame, -16), Why::Wire(WireError::Body)),
+    ("more than a digest", |a| device::resize(&mut a.frame, 1), Why::Wire(WireError::Body)),
+];
+
 fn set_length(answer: &mut Answer<'_>, length: u32) {
     answer.frame[28..32].copy_from_slice(&length.to_le_bytes());
 }

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use kernel::bundle::{
     CHECK_REPETITIONS, DeviceBundle, DeviceManifest, DeviceParts, ElementType, ModelDigest,
-    write_device_with_biases,
+    write_device,
 };
 use kernel::model::{GroupId, ModelConfig};
 use kernel::quant::{GroupBounds, quantise_row};
@@ -109,13 +109,14 @@ impl Model {
             embeddings: raw,
             tokens: vec![Vec::new(); config.vocab as usize],
             row_scales,
+            row_biases,
             bounds,
             rotary: stored_rotary,
             stop_tokens: Vec::new(),
             check_seed: Seed::from_bytes([0; 32]),
             check_vectors: vec![0; CHECK_REPETITIONS * columns],
         };
-        let file = write_device_with_biases(&parts, &row_biases).unwrap();
+        let file = write_device(&parts).unwrap();
         let mut bundle = vec![0_u64; file.len().div_ceil(8)];
         bytemuck::cast_slice_mut::<u64, u8>(&mut bundle)[..file.len()].copy_from_slice(&file);
         let bundle_bytes = file.len();

@@ -9,9 +9,7 @@ use super::staging::{Access, FolderKind, Staged};
 use super::tokens::token_table;
 use check_vectors::CheckVectors;
 use core::fmt::Display;
-use kernel::bundle::{
-    DeviceBundle, DeviceManifest, DeviceParts, ModelDigest, write_device_with_biases,
-};
+use kernel::bundle::{DeviceBundle, DeviceManifest, DeviceParts, ModelDigest, write_device};
 use kernel::model::{GroupKind, ModelConfig};
 use kernel::quant::WeightError;
 use kernel::stream::{Entropy, Seed};
@@ -92,7 +90,7 @@ where
     let tokens = tokens.unwrap_or_else(|| vec![Vec::new(); config.model.vocab as usize]);
     let tokens_without_text = tokens.iter().filter(|text| text.is_empty()).count();
     let norms = norms(&checkpoint)?;
-    let biases = biases(&checkpoint)?;
+    let row_biases = row_biases(&checkpoint)?;
     let embeddings = checkpoint.tensor(checkpoint.embedding_tensor())?;
     check_finite(checkpoint.embedding_tensor(), &embeddings)?;
     FOLDER.prepare(folder)?;
@@ -120,6 +118,7 @@ where
         embeddings: embeddings.bytes().to_vec(),
         tokens,
         row_scales,
+        row_biases,
         bounds: summary.bounds,
         rotary,
         stop_tokens: config.stop_tokens.clone(),
@@ -128,7 +127,7 @@ where
     };
     let mut bundle = Staged::new(folder, DEVICE_BUNDLE, Access::Private)?;
     let path = bundle.target().to_owned();
-    let file = write_device_with_biases(&parts, &biases)
+    let file = write_device(&parts)
         .map_err(|error| ConvertError::DeviceBundle { path, problem: error.to_string() })?;
     bundle.write_all(&file)?;
     read_back(&bundle, summary.digest)?;
@@ -165,7 +164,7 @@ fn norms(checkpoint: &Checkpoint) -> Result<Vec<f32>, CheckpointError> {
 
 /// The biases of all rows of all groups but the head; zero where a group has none, and empty
 /// where the model has none.
-fn biases(checkpoint: &Checkpoint) -> Result<Vec<f32>, CheckpointError> {
+fn row_biases(checkpoint: &Checkpoint) -> Result<Vec<f32>, CheckpointError> {
     let config = checkpoint.config();
     let mut all = Vec::new();
     if !(config.attention_bias || config.mlp_bias) {

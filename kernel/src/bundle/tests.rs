@@ -30,6 +30,7 @@ fn parts() -> DeviceParts {
             .collect(),
         tokens: vec![b"a".to_vec(), vec![], b"xyz".to_vec(), vec![0xff], b" b".to_vec()],
         row_scales: numbers(config.total_rows()),
+        row_biases: Vec::new(),
         bounds: (0..9).map(|g| GroupBounds { norm2_squared: 1000 + g, norm1: 100 + g }).collect(),
         rotary: numbers(2),
         stop_tokens: vec![4, 0],
@@ -105,8 +106,9 @@ fn every_damaged_byte_is_noticed() {
 fn biases_and_the_rotary_factor_may_be_left_out() {
     let mut parts = parts();
     let config = parts.manifest.config;
-    let check = |parts: &DeviceParts, biases: &[f32], factor: f32| {
-        let file = write_device_with_biases(parts, biases).unwrap();
+    let check = |parts: &mut DeviceParts, biases: &[f32], factor: f32| {
+        parts.row_biases = biases.to_vec();
+        let file = write_device(parts).unwrap();
         let words = aligned(&file);
         let bundle = DeviceBundle::parse(&bytemuck::cast_slice(&words)[..file.len()]).unwrap();
         assert_eq!(bundle.rotary_frequencies(), [0.0, 0.5]);
@@ -123,29 +125,30 @@ fn biases_and_the_rotary_factor_may_be_left_out() {
             assert_eq!(bundle.row_biases(GroupId(none)), [0.0; 0]);
         }
     };
-    check(&parts, &[], 1.0);
-    check(&parts, &biases(), 1.0);
+    check(&mut parts, &[], 1.0);
+    check(&mut parts, &biases(), 1.0);
     parts.rotary.push(1.25);
-    check(&parts, &[], 1.25);
-    check(&parts, &biases(), 1.25);
+    check(&mut parts, &[], 1.25);
+    check(&mut parts, &biases(), 1.25);
 
-    let refused = |parts: &DeviceParts, biases: &[f32]| {
-        outcome(&write_device_with_biases(parts, biases).unwrap()).unwrap_err()
+    let refused = |parts: &mut DeviceParts, biases: &[f32]| {
+        parts.row_biases = biases.to_vec();
+        outcome(&write_device(parts).unwrap()).unwrap_err()
     };
     let wrong = BundleError::Section(SectionKind::RowBiases);
-    assert_eq!(refused(&parts, &biases()[1..]), wrong);
-    assert_eq!(refused(&parts, &[biases(), vec![0.0; 5]].concat()), wrong);
+    assert_eq!(refused(&mut parts, &biases()[1..]), wrong);
+    assert_eq!(refused(&mut parts, &[biases(), vec![0.0; 5]].concat()), wrong);
     let wrong = BundleError::Section(SectionKind::RotaryFrequencies);
     parts.rotary.push(1.0);
-    assert_eq!(refused(&parts, &[]), wrong);
+    assert_eq!(refused(&mut parts, &[]), wrong);
     parts.rotary.truncate(1);
-    assert_eq!(refused(&parts, &[]), wrong);
+    assert_eq!(refused(&mut parts, &[]), wrong);
 }
 
 #[test]
 fn sections_of_unknown_kinds_are_refused() {
     for kind in [0, 12, u32::MAX] {
-        let mut bad = write_device_with_biases(&parts(), &biases()).unwrap();
+        let mut bad = write_device(&DeviceParts { row_biases: biases(), ..parts() }).unwrap();
         let last = HEADER_BYTES + 10 * ENTRY_BYTES;
         assert_eq!(bad[last..last + 4], u32::to_le_bytes(11));
         bad[last..last + 4].copy_from_slice(&u32::to_le_bytes(kind));
@@ -157,7 +160,7 @@ fn sections_of_unknown_kinds_are_refused() {
 /// A table that lies, under a digest that agrees, is refused without a panic.
 #[test]
 fn every_lying_table_entry_is_refused_or_harmless() {
-    let file = write_device_with_biases(&parts(), &biases()).unwrap();
+    let file = write_device(&DeviceParts { row_biases: biases(), ..parts() }).unwrap();
     for entry in 0..SectionKind::ALL.len() {
         for field in (0..24).step_by(4) {
             for value in [0, 1, 2, 7, 64, 1 << 20, u32::MAX] {

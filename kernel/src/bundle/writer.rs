@@ -20,6 +20,8 @@ pub struct DeviceParts {
     pub tokens: Vec<Vec<u8>>,
     /// Scales of all rows of all groups.
     pub row_scales: Vec<f32>,
+    /// Biases of the rows of every group but the head; empty where the model has none.
+    pub row_biases: Vec<f32>,
     /// Norms of each group's rows.
     pub bounds: Vec<GroupBounds>,
     /// Rotary frequencies; behind them the factor of cosines and sines, where it is not 1.
@@ -38,24 +40,12 @@ impl core::fmt::Debug for DeviceParts {
     }
 }
 
-/// The bytes of a device bundle of a model without biases.
-///
-/// # Errors
-/// As [`write_device_with_biases`].
-pub fn write_device(parts: &DeviceParts) -> Result<Vec<u8>, postcard::Error> {
-    write_device_with_biases(parts, &[])
-}
-
-/// The bytes of a device bundle. `row_biases` are those of every row of every group but the head;
-/// where there are none the section is left out.
+/// The bytes of a device bundle.
 ///
 /// # Errors
 /// When the manifest cannot be encoded or the token texts exceed 4 GiB. The caller parses the
 /// result before it trusts it: lengths are checked there.
-pub fn write_device_with_biases(
-    parts: &DeviceParts,
-    row_biases: &[f32],
-) -> Result<Vec<u8>, postcard::Error> {
+pub fn write_device(parts: &DeviceParts) -> Result<Vec<u8>, postcard::Error> {
     let manifest = postcard::to_allocvec(&parts.manifest)?;
     let mut sections: Vec<(SectionKind, ElementType, Vec<u8>)> = Vec::new();
     let mut add = |kind, element, bytes| sections.push((kind, element, bytes));
@@ -70,8 +60,8 @@ pub fn write_device_with_biases(
     add(SectionKind::StopTokens, ElementType::U32, u32_bytes(&parts.stop_tokens));
     add(SectionKind::CheckSeed, ElementType::U8, parts.check_seed.expose().to_vec());
     add(SectionKind::CheckVectors, ElementType::U32, u32_bytes(&parts.check_vectors));
-    if !row_biases.is_empty() {
-        add(SectionKind::RowBiases, ElementType::F32, f32_bytes(row_biases));
+    if !parts.row_biases.is_empty() {
+        add(SectionKind::RowBiases, ElementType::F32, f32_bytes(&parts.row_biases));
     }
 
     let mut file = alloc::vec![0; HEADER_BYTES + sections.len() * ENTRY_BYTES];

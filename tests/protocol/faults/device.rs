@@ -1,4 +1,4 @@
-use super::{FRAMES, Spoil, Why, silent_after};
+use super::{FRAMES, Spoil, WELCOMES, Why, silent_after};
 use crate::harness::link::{Event, LinkError, Loopback};
 use crate::harness::model::TINY;
 use crate::harness::random::Rng;
@@ -91,6 +91,9 @@ fn wrong_frames_end_the_session() {
         for target in [0, 1, last / 2, last] {
             fails(name, target, spoil, expected);
         }
+    }
+    for (name, spoil, expected) in WELCOMES {
+        fails(name, 0, spoil, expected);
     }
     for (name, spoil, expected) in ANSWERS {
         for target in [1, last / 2, last] {

@@ -1,5 +1,5 @@
 use super::device::resize;
-use super::{FRAMES, Spoil, Why, silent_after};
+use super::{FRAMES, Spoil, WELCOMES, Why, silent_after};
 use crate::harness::link::{LinkError, Loopback, honest};
 use crate::harness::model::TINY;
 use crate::harness::store::available;
@@ -102,6 +102,9 @@ fn wrong_frames_end_the_preparation() {
         for target in [0, 1, 2, first, first + 1, first + second] {
             fails(name, target, spoil, expected);
         }
+    }
+    for (name, spoil, expected) in WELCOMES {
+        fails(name, 0, spoil, expected);
     }
     for (name, spoil, expected) in ROWS {
         for target in [1, 2, first + 1, first + 2] {

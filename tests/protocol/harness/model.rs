@@ -90,6 +90,7 @@ impl Model {
                 .collect(),
             tokens: vec![Vec::new(); config.vocab as usize],
             row_scales,
+            row_biases: Vec::new(),
             bounds,
             rotary: (0..config.head_dim / 2).map(|i| 1.0 / (1 + 3 * i) as f32).collect(),
             stop_tokens: Vec::new(),

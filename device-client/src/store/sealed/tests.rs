@@ -34,6 +34,7 @@ fn bundle_words(digest: u8, seed: u8) -> (Vec<u64>, usize) {
         embeddings: vec![0; 48],
         tokens: vec![Vec::new(); 3],
         row_scales: vec![1.0; CONFIG.total_rows()],
+        row_biases: Vec::new(),
         bounds: vec![GroupBounds { norm2_squared: 1, norm1: 1 }; GROUPS as usize],
         rotary: vec![1.0],
         stop_tokens: Vec::new(),
