@@ -4,35 +4,49 @@
 //! `tests/conformance.rs`. Its type must be constructible only where the processor has the
 //! instructions: holding a value is the proof that its code may be entered.
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod aarch64;
 pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_64;
 
-use crate::planes::{Planes, Step, TILE};
-use kernel::prime::{Prime, PrimeId};
+use crate::digits::{Digits, TILE};
+use kernel::prime::PrimeId;
+use kernel::with_prime;
 
-/// Most rows that one call of a loop takes: six times four planes fill 24 of 32 registers.
+/// Most rows that one call of a loop takes: six times four sums fill 24 of 32 registers.
 pub(crate) const PANEL: usize = 6;
 
 /// The inner loops of a level.
 pub(crate) trait Kernels: Send + Sync {
-    /// `out[r] = rows[r] . column mod p`; `next`, as long as the
-    /// rows together, may be fetched into a cache meanwhile.
-    ///
-    /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded column; `out` as many
-    /// words; `next` may be shorter.
-    fn dot(&self, p: PrimeId, rows: &[&[i8]], next: &[i8], column: &[Planes], out: &mut [u32]);
+    /// How they want words to be cut.
+    type Digits: Digits;
 
-    /// `sums[r] += rows[r] . columns`, plane by plane.
+    /// `sums[r] = rows[r] . column`, as [`Digits::recombine`] takes it; `next`, as long as the rows
+    /// together, may be fetched into a cache meanwhile.
+    ///
+    /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded column; as many `sums`;
+    /// `next` may be shorter.
+    fn dot(&self, rows: &[&[i8]], next: &[i8], column: &[Column<Self>], sums: &mut [[i32; 4]]);
+
+    /// `sums[r] += rows[r] . columns`.
     ///
     /// *Shape*: 1 to [`PANEL`] rows, each at least four times as long as `columns`; as many `sums`.
-    fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]);
+    fn multiply(&self, rows: &[&[i8]], columns: &[Step<Self>], sums: &mut [Sums]);
 
     /// The residues of the sums put together.
-    fn reduce(&self, p: PrimeId, sums: &Sums) -> [u32; TILE];
+    fn reduce(&self, p: PrimeId, sums: &Sums) -> [u32; TILE] {
+        with_prime!(p, P => core::array::from_fn(|c| {
+            Self::Digits::recombine::<P>(sums.0.map(|sums| sums[c]))
+        }))
+    }
 }
 
-/// The sums of one row and the 16 columns of a tile: plane `b` of column `c` at `[b][c]`.
+pub(crate) type Column<K> = <<K as Kernels>::Digits as Digits>::Column;
+pub(crate) type Step<K> = <<K as Kernels>::Digits as Digits>::Step;
+
+/// The sums of one row and the 16 columns of a tile: those that [`Digits::recombine`] takes for
+/// column `c` are at `[0..4][c]`.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(crate) struct Sums(pub(crate) [[i32; TILE]; 4]);
@@ -41,15 +55,8 @@ impl Sums {
     pub(crate) const ZERO: Self = Self([[0; TILE]; 4]);
 }
 
-/// The residue of `s0 + 2^8 s1 + 2^16 s2 + 2^24 s3`: the sums of the four byte planes put together.
-#[inline(always)]
-fn recombine<P: Prime>(sums: [i32; 4]) -> u32 {
-    let [s0, s1, s2, s3] = sums.map(i64::from);
-    P::from_i64(s0 + (s1 << 8) + (s2 << 16) + (s3 << 24))
-}
-
 /// Runs `$body` with `$array` bound to the `$rows` of a slice as an array of their number.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! with_height {
     ($rows:expr, $array:ident => $body:expr) => {
         match $rows {
@@ -81,5 +88,5 @@ macro_rules! with_height {
         }
     };
 }
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use with_height;

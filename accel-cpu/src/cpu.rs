@@ -1,9 +1,8 @@
 use crate::Level;
-use crate::arch::Kernels;
+use crate::level::Products;
 use crate::matrix::Matrix;
 use crate::planes::Words;
 use crate::team::Team;
-use crate::{few, many};
 use core::ops::Range;
 use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
 use kernel::prime::PrimeId;
@@ -18,7 +17,7 @@ const WORTH_A_THREAD: usize = 1 << 21;
 /// The accelerator that runs on the processor. See the [crate] page.
 pub struct Cpu {
     level: Level,
-    kernels: Box<dyn Kernels>,
+    products: Box<dyn Products>,
     team: Team,
     /// Unloaded matrices leave a hole, so that identifiers are never used again.
     matrices: RwLock<Vec<Option<Arc<Matrix>>>>,
@@ -69,11 +68,11 @@ impl Builder {
             Some(level) => level,
             None => Level::available().next_back().unwrap_or(Level::Portable),
         };
-        let kernels = level.kernels().ok_or(UnsupportedLevel(level))?;
+        let products = level.products().ok_or(UnsupportedLevel(level))?;
         let threads = self.threads.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, core::num::NonZero::get)
         });
-        Ok(Cpu { level, kernels, team: Team::new(threads), matrices: RwLock::default() })
+        Ok(Cpu { level, products, team: Team::new(threads), matrices: RwLock::default() })
     }
 }
 
@@ -91,7 +90,7 @@ impl Cpu {
         // Portable is always available, so the last resort is never reached.
         best.unwrap_or_else(|| Self {
             level: Level::Portable,
-            kernels: Box::new(crate::arch::portable::Portable),
+            products: Box::new(crate::arch::portable::Portable),
             team: Team::new(1),
             matrices: RwLock::default(),
         })
@@ -179,13 +178,13 @@ impl Accelerator for Cpu {
         if rows.is_empty() {
             return Ok(());
         }
-        let (kernels, team) = (&*self.kernels, self.team(&matrix, out));
+        let team = self.team(&matrix, out);
         let from = (matrix.rows()?, rows.start);
         if columns <= FEW {
-            few::product(kernels, team, from, p, x, columns, out)
+            self.products.few(team, from, p, x, columns, out)
         } else {
             let words = Words::Given(x, columns);
-            many::product(kernels, team, from, matrix.n, p, words, columns, out)
+            self.products.many(team, from, matrix.n, p, words, columns, out)
         }
     }
 
@@ -210,15 +209,15 @@ impl Accelerator for Cpu {
         if rows.is_empty() {
             return Ok(());
         }
-        let (kernels, team) = (&*self.kernels, self.team(&matrix, out));
+        let team = self.team(&matrix, out);
         let from = (matrix.rows()?, rows.start);
         if columns <= FEW {
             let mut x = vec![0; matrix.n * columns];
             expand_mask_columns(p, seed, 0..matrix.n, mask_columns, &mut x);
-            few::product(kernels, team, from, p, &x, columns, out)
+            self.products.few(team, from, p, &x, columns, out)
         } else {
-            let words = Words::Masks(seed, p, mask_columns.start);
-            many::product(kernels, team, from, matrix.n, p, words, columns, out)
+            let words = Words::Masks(seed, mask_columns.start);
+            self.products.many(team, from, matrix.n, p, words, columns, out)
         }
     }
 

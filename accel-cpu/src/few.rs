@@ -1,12 +1,14 @@
 //! Few columns: one pass over the rows, at the speed of memory.
 
 use crate::arch::{Kernels, PANEL};
+use crate::digits::{Digits, PLANE};
 use crate::matrix::Rows;
-use crate::planes::{self, PLANE};
+use crate::planes;
 use crate::team::Team;
 use core::ops::RangeInclusive;
 use kernel::accel::AccelError;
 use kernel::prime::PrimeId;
+use kernel::with_prime;
 
 /// Lengths of rows that are best taken one by one, in the order of memory: long enough for that to
 /// be the bound, and short enough for their column's planes to stay in the first cache.
@@ -20,8 +22,8 @@ const TASK: usize = 1 << 19;
 ///
 /// # Errors
 /// [`AccelError::OutOfMemory`].
-pub(crate) fn product(
-    kernels: &dyn Kernels,
+pub(crate) fn product<K: Kernels>(
+    kernels: &K,
     team: &Team,
     (rows, first): (Rows<'_>, usize),
     p: PrimeId,
@@ -29,7 +31,7 @@ pub(crate) fn product(
     columns: usize,
     out: &mut [u32],
 ) -> Result<(), AccelError> {
-    let planes = planes::columns(x, columns)?;
+    let planes = planes::columns::<K::Digits>(p, x, columns)?;
     let chunks = planes.len() / columns;
     let weights = chunks * PLANE;
     let panels = (out.len() / columns).div_ceil(PANEL);
@@ -48,12 +50,14 @@ pub(crate) fn product(
             let panel = rows.panel::<PANEL>(row);
             let mut next = rows.bytes(row + ahead, height);
             for (c, column) in planes.chunks_exact(chunks).enumerate() {
-                let mut sums = [0; PANEL];
-                kernels.dot(p, &panel[..height], next, column, &mut sums[..height]);
+                let mut sums = [[0; 4]; PANEL];
+                kernels.dot(&panel[..height], next, column, &mut sums[..height]);
                 next = &[];
-                for (sum, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
-                    out[c] = *sum;
-                }
+                with_prime!(p, P => {
+                    for (&sums, out) in sums.iter().zip(out.chunks_exact_mut(columns)) {
+                        out[c] = K::Digits::recombine::<P>(sums);
+                    }
+                });
             }
             row += height;
         }

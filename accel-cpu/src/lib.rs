@@ -1,16 +1,18 @@
 //! subrosa's accelerator on ordinary processors.
 //!
 //! [`Cpu`] multiplies int8 matrices with residues modulo a prime, exactly. A residue is cut into
-//! four byte planes; each plane times the int8 weights is summed in 32 bits, which holds up to
+//! digits, as the instructions at hand like them. Where they multiply bytes, these are four bytes:
+//! each plane of them times the int8 weights is summed in 32 bits, which holds up to
 //! [`MAX_COLUMNS`](kernel::model::MAX_COLUMNS) products without overflow; at the end the four sums
-//! are put together, `s0 + 2^8 s1 + 2^16 s2 + 2^24 s3`, and reduced.
+//! are put together, `s0 + 2^8 s1 + 2^16 s2 + 2^24 s3`, and reduced. Where they multiply 16-bit
+//! numbers, these are two signed halves, whose sums are split before they overflow.
 //!
 //! Two shapes of work, two loops:
 //!
 //! | columns | loop | bound by |
 //! |---|---|---|
 //! | up to 8 | each row against each column, several rows at a time, one pass over the matrix | memory |
-//! | more | columns packed in tiles of 16, six rows against a tile | multiply-adds |
+//! | more | columns packed in tiles of 16, up to six rows against a tile | multiply-adds |
 //!
 //! What runs inside the loops is a [`Level`]: an instruction set with a file of its own under
 //! `arch/`, which is also the only place with `unsafe` code. The best one that the processor has
@@ -39,11 +41,15 @@
 #![deny(unsafe_code)]
 
 #[cfg_attr(
-    target_arch = "x86_64",
-    expect(unsafe_code, reason = "SIMD loads, and entry into code for detected instruction sets")
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    expect(
+        unsafe_code,
+        reason = "SIMD loads and stores, and entry into code for detected instruction sets"
+    )
 )]
 mod arch;
 mod cpu;
+mod digits;
 mod few;
 mod level;
 mod many;

@@ -1,8 +1,9 @@
 //! Many columns: tiles of 16 against panels of rows, at the speed of the multipliers.
 
 use crate::arch::{Kernels, PANEL, Sums};
+use crate::digits::TILE;
 use crate::matrix::Rows;
-use crate::planes::{self, BLOCK, MAX_TILED_COLUMNS, TILE, Tiles, Words};
+use crate::planes::{self, BLOCK, MAX_TILED_COLUMNS, Tiles, Words};
 use crate::team::Team;
 use core::ops::Range;
 use kernel::accel::AccelError;
@@ -17,8 +18,8 @@ const TASK_ROWS: usize = 16 * PANEL;
 ///
 /// # Errors
 /// [`AccelError::OutOfMemory`].
-pub(crate) fn product(
-    kernels: &dyn Kernels,
+pub(crate) fn product<K: Kernels>(
+    kernels: &K,
     team: &Team,
     (rows, first): (Rows<'_>, usize),
     n: usize,
@@ -30,13 +31,13 @@ pub(crate) fn product(
     let width = (PACKED / (4 * n)).next_multiple_of(TILE).clamp(4 * TILE, MAX_TILED_COLUMNS);
     let panels = (out.len() / columns).div_ceil(PANEL);
     let height = (panels.div_ceil(4 * team.threads()) * PANEL).min(TASK_ROWS);
-    let mut tiles = Tiles::new(n, columns.min(width))?;
+    let mut tiles = Tiles::<K::Digits>::new(n, columns.min(width))?;
 
     for start in (0..columns).step_by(width) {
         let window = start..columns.min(start + width);
         tiles.shrink(window.len());
         team.for_each(tiles.blocks_mut().enumerate(), |(i, block)| {
-            planes::fill_block(words, n, i, window.clone(), block);
+            planes::fill_block::<K::Digits>(words, p, n, i, window.clone(), block);
         });
         team.for_each(out.chunks_mut(height * columns).enumerate(), |(task, out)| {
             let rows = rows.from(first + task * height);
@@ -51,10 +52,10 @@ pub(crate) fn product(
 }
 
 /// The first rows times one tile, into the columns `window` of the row-major `out`.
-fn multiply(
-    kernels: &dyn Kernels,
+fn multiply<K: Kernels>(
+    kernels: &K,
     rows: Rows<'_>,
-    tiles: &Tiles,
+    tiles: &Tiles<K::Digits>,
     tile: usize,
     p: PrimeId,
     columns: usize,

@@ -1,14 +1,11 @@
-//! Residues cut into byte planes, in the two layouts that the inner loops read.
+//! Matrices of residues cut into digits.
 
+use crate::digits::{Digits, PLANE, TILE};
 use core::ops::Range;
 use kernel::accel::AccelError;
 use kernel::prime::PrimeId;
 use kernel::stream::{PublicSeed, expand_mask_columns};
 
-/// Coordinates in one [`Planes`].
-pub(crate) const PLANE: usize = 64;
-/// Columns in one tile.
-pub(crate) const TILE: usize = 16;
 /// Coordinates in a full block of [`Tiles`]: a tile's block is 64 KiB and stays in a thread's own
 /// cache while many rows go by.
 pub(crate) const BLOCK: usize = 1024;
@@ -16,25 +13,20 @@ const BLOCK_STEPS: usize = BLOCK / 4;
 /// Most columns that [`Tiles`] hold at once.
 pub(crate) const MAX_TILED_COLUMNS: usize = 256;
 
-/// 64 coordinates of one column: byte `b` of coordinate `k` at `[b][k]`.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Planes(pub(crate) [[u8; PLANE]; 4]);
-
-/// Four coordinates of 16 columns: byte `b` of the coordinates k..k+4 of column `c`, the first
-/// lowest, at `[b][c]`.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Step(pub(crate) [[u32; TILE]; 4]);
-
-/// The `columns` columns of an `n x columns` matrix, each padded with zeros to whole [`Planes`],
-/// one after the other.
+/// The `columns` columns of an `n x columns` matrix, each padded with zeros to whole
+/// [`Digits::Column`]s, one after the other.
 ///
 /// # Errors
 /// [`AccelError::OutOfMemory`].
-pub(crate) fn columns(x: &[u32], columns: usize) -> Result<Vec<Planes>, AccelError> {
+pub(crate) fn columns<D: Digits>(
+    p: PrimeId,
+    x: &[u32],
+    columns: usize,
+) -> Result<Vec<D::Column>, AccelError> {
+    let p = p.value();
     let chunk = PLANE * columns;
-    let mut planes = zeroed(x.len().div_ceil(chunk) * columns, Planes([[0; PLANE]; 4]))?;
+    let zeros = D::column(p, &[0; PLANE]);
+    let mut planes = filled(x.len().div_ceil(chunk) * columns, zeros)?;
     let chunks = planes.len() / columns;
     for (i, rows) in x.chunks(chunk).enumerate() {
         for c in 0..columns {
@@ -46,18 +38,16 @@ pub(crate) fn columns(x: &[u32], columns: usize) -> Result<Vec<Planes>, AccelErr
                     *word = row[c];
                 }
             }
-            for (b, plane) in planes[c * chunks + i].0.iter_mut().enumerate() {
-                *plane = words.map(|word| (word >> (8 * b)) as u8);
-            }
+            planes[c * chunks + i] = D::column(p, &words);
         }
     }
     Ok(planes)
 }
 
-fn zeroed<S: Clone>(len: usize, zero: S) -> Result<Vec<S>, AccelError> {
+fn filled<S: Clone>(len: usize, value: S) -> Result<Vec<S>, AccelError> {
     let mut v = Vec::new();
     v.try_reserve_exact(len).map_err(|_| AccelError::OutOfMemory)?;
-    v.resize(len, zero);
+    v.resize(len, value);
     Ok(v)
 }
 
@@ -67,25 +57,26 @@ pub(crate) enum Words<'a> {
     /// A row-major matrix of so many columns.
     Given(&'a [u32], usize),
     /// Mask words from this column on.
-    Masks(&'a PublicSeed, PrimeId, usize),
+    Masks(&'a PublicSeed, usize),
 }
 
 /// Some columns of an `n`-row matrix in tiles of 16, padded with zeros, ordered
 /// `[block of 1024 coordinates][tile][step]`: a block is written by one thread, a tile is read by
 /// many.
-pub(crate) struct Tiles {
-    steps: Vec<Step>,
+pub(crate) struct Tiles<D: Digits> {
+    steps: Vec<D::Step>,
     tiles: usize,
 }
 
-impl Tiles {
+impl<D: Digits> Tiles<D> {
     /// Room for up to `columns` columns of `n` coordinates.
     ///
     /// # Errors
     /// [`AccelError::OutOfMemory`].
     pub(crate) fn new(n: usize, columns: usize) -> Result<Self, AccelError> {
         let tiles = columns.div_ceil(TILE);
-        let steps = zeroed(n.div_ceil(4) * tiles, Step([[0; TILE]; 4]))?;
+        let zeros = D::step(u32::MAX, &[[0; TILE]; 4]);
+        let steps = filled(n.div_ceil(4) * tiles, zeros)?;
         Ok(Self { steps, tiles })
     }
 
@@ -102,7 +93,7 @@ impl Tiles {
     }
 
     /// The blocks of tile number `tile`, in order; all but the last are [`BLOCK`] coordinates deep.
-    pub(crate) fn blocks(&self, tile: usize) -> impl Iterator<Item = &[Step]> {
+    pub(crate) fn blocks(&self, tile: usize) -> impl Iterator<Item = &[D::Step]> {
         self.steps.chunks(self.tiles * BLOCK_STEPS).map(move |block| {
             let depth = block.len() / self.tiles;
             &block[tile * depth..][..depth]
@@ -110,18 +101,19 @@ impl Tiles {
     }
 
     /// The blocks, to be written by [`fill_block`].
-    pub(crate) fn blocks_mut(&mut self) -> impl Iterator<Item = &mut [Step]> + Send {
+    pub(crate) fn blocks_mut(&mut self) -> impl Iterator<Item = &mut [D::Step]> + Send {
         self.steps.chunks_mut(self.tiles * BLOCK_STEPS)
     }
 }
 
 /// Writes block number `index` of [`Tiles`]: the columns `columns` of `words`, of `n` coordinates.
-pub(crate) fn fill_block(
+pub(crate) fn fill_block<D: Digits>(
     words: Words<'_>,
+    p: PrimeId,
     n: usize,
     index: usize,
     columns: Range<usize>,
-    block: &mut [Step],
+    block: &mut [D::Step],
 ) {
     let tiles = columns.len().div_ceil(TILE);
     let first = index * BLOCK;
@@ -134,10 +126,10 @@ pub(crate) fn fill_block(
                 for (part, row) in quad.iter_mut().zip(rows.chunks_exact(stride)) {
                     *part = &row[columns.clone()];
                 }
-                fill_step(quad, step, tiles, block);
+                fill_step::<D>(p.value(), quad, step, tiles, block);
             }
         }
-        Words::Masks(seed, p, base) => {
+        Words::Masks(seed, base) => {
             let stride = columns.len();
             let columns = base + columns.start..base + columns.end;
             let mut scratch = [0; 4 * MAX_TILED_COLUMNS];
@@ -149,14 +141,20 @@ pub(crate) fn fill_block(
                 for (part, row) in quad.iter_mut().zip(rows.chunks_exact(stride)) {
                     *part = row;
                 }
-                fill_step(quad, step, tiles, block);
+                fill_step::<D>(p.value(), quad, step, tiles, block);
             }
         }
     }
 }
 
 /// Writes step number `step` of all tiles of a block from four rows of words; an empty row is zero.
-fn fill_step(rows: [&[u32]; 4], step: usize, tiles: usize, block: &mut [Step]) {
+fn fill_step<D: Digits>(
+    p: u32,
+    rows: [&[u32]; 4],
+    step: usize,
+    tiles: usize,
+    block: &mut [D::Step],
+) {
     let depth = block.len() / tiles;
     for tile in 0..tiles {
         let mut words = [[0; TILE]; 4];
@@ -167,12 +165,6 @@ fn fill_step(rows: [&[u32]; 4], step: usize, tiles: usize, block: &mut [Step]) {
                 None => words[..row.len()].copy_from_slice(row),
             }
         }
-        let planes = &mut block[tile * depth + step].0;
-        for (b, plane) in planes.iter_mut().enumerate() {
-            for (c, bytes) in plane.iter_mut().enumerate() {
-                let byte = |k: usize| (words[k][c] >> (8 * b) & 0xff) << (8 * k);
-                *bytes = byte(0) | byte(1) | byte(2) | byte(3);
-            }
-        }
+        block[tile * depth + step] = D::step(p, &words);
     }
 }

@@ -4,6 +4,7 @@
 use accel_cpu::{Cpu, Level};
 use kernel::accel::{AccelError, Accelerator, MatrixId, Reference, RowSource};
 use kernel::conformance::{residues, weights};
+use kernel::model::MAX_COLUMNS;
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
 use proptest::prelude::*;
@@ -54,6 +55,65 @@ proptest! {
                     prop_assert!(out == seeded, "{} product_seeded", level);
                 }
             }
+        }
+    }
+}
+
+/// Rows of one weight times columns of one word, by which every product has one sign and sums grow
+/// the most, for words with digits at every end, signed or not.
+#[test]
+fn largest_sums() {
+    let words: [u32; 12] = [
+        0x0000_8000,
+        0x7fff_8000,
+        0x7fff_7fff,
+        0x8000_0000,
+        0x8000_7fff,
+        0x0080_8080,
+        0x7f80_8080,
+        0x7f7f_7f7f,
+        0x8080_8080,
+        0xffff_ffff,
+        0x00ff_ffff,
+        0x0000_ffff,
+    ];
+    for n in [1, 3, 63, 64, 65, 511, 512, 513, 1025, 4097, MAX_COLUMNS] {
+        for weight in [-128, 127] {
+            let weights = vec![weight; 4 * n];
+            for level in Level::available() {
+                let cpu = Cpu::builder().level(level).threads(1).build().unwrap();
+                let id = load(&cpu, n, &weights);
+                for p in PrimeId::ALL {
+                    let words = words.map(|word| word % p.value());
+                    for words in [words, words.map(|word| p.value() - 1 - word)] {
+                        // Few columns, and many.
+                        let x: Vec<u32> = (0..n).flat_map(|_| words).collect();
+                        check(&cpu, id, p, i64::from(weight), &words, &x);
+                        for word in words.chunks_exact(1) {
+                            let x = vec![word[0]; n];
+                            check(&cpu, id, p, i64::from(weight), word, &x);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check(cpu: &Cpu, id: MatrixId, p: PrimeId, weight: i64, words: &[u32], x: &[u32]) {
+    let n = (x.len() / words.len()) as i64;
+    let mut out = vec![0; 4 * words.len()];
+    cpu.product(id, 0..4, p, x, words.len(), &mut out).unwrap();
+    for row in out.chunks_exact(words.len()) {
+        for (&y, &word) in row.iter().zip(words) {
+            let expected = (n * weight * i64::from(word)).rem_euclid(i64::from(p.value()));
+            assert_eq!(
+                i64::from(y),
+                expected,
+                "{}, n = {n}, {} columns, {weight} times {word:#x} modulo {p:?}",
+                cpu.level(),
+                words.len()
+            );
         }
     }
 }

@@ -1,26 +1,26 @@
-use super::{Kernels, Sums, recombine};
-use crate::planes::{PLANE, Planes, Step, TILE};
-use kernel::prime::PrimeId;
-use kernel::with_prime;
+use super::{Column, Kernels, Step, Sums};
+use crate::digits::{Bytes, PLANE};
 
 /// Loops in plain Rust, for the compiler to vectorise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portable;
 
 impl Kernels for Portable {
-    fn dot(&self, p: PrimeId, rows: &[&[i8]], _: &[i8], column: &[Planes], out: &mut [u32]) {
-        for (row, y) in rows.iter().zip(out) {
+    type Digits = Bytes;
+
+    fn dot(&self, rows: &[&[i8]], _: &[i8], column: &[Column<Self>], sums: &mut [[i32; 4]]) {
+        for (row, out) in rows.iter().zip(sums) {
             let mut sums = [0; 4];
             for (weights, planes) in row.as_chunks::<PLANE>().0.iter().zip(column) {
                 for (sum, plane) in sums.iter_mut().zip(&planes.0) {
                     *sum += dot_plane(weights, plane);
                 }
             }
-            *y = with_prime!(p, P => recombine::<P>(sums));
+            *out = sums;
         }
     }
 
-    fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
+    fn multiply(&self, rows: &[&[i8]], columns: &[Step<Self>], sums: &mut [Sums]) {
         for (row, sums) in rows.iter().zip(sums) {
             for (quad, step) in row.as_chunks::<4>().0.iter().zip(columns) {
                 let weights = quad.map(i32::from);
@@ -31,11 +31,6 @@ impl Kernels for Portable {
                 }
             }
         }
-    }
-
-    fn reduce(&self, p: PrimeId, sums: &Sums) -> [u32; TILE] {
-        let column = |c: usize| sums.0.map(|plane| plane[c]);
-        with_prime!(p, P => core::array::from_fn(|c| recombine::<P>(column(c))))
     }
 }
 

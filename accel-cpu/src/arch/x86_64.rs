@@ -1,5 +1,9 @@
 //! Levels of x86-64.
 
+mod avx2;
 mod avx512vnni;
+mod avxvnni;
 
+pub(crate) use avx2::Avx2;
 pub(crate) use avx512vnni::Avx512Vnni;
+pub(crate) use avxvnni::AvxVnni;

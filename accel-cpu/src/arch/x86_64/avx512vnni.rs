@@ -1,8 +1,11 @@
-use crate::arch::{Kernels, Sums, recombine, with_height};
-use crate::planes::{PLANE, Planes, Step, TILE};
+use crate::arch::{self, Kernels, Sums, with_height};
+use crate::digits::{Bytes, PLANE, TILE};
 use core::arch::x86_64::*;
 use kernel::prime::{Prime, PrimeId};
 use kernel::with_prime;
+
+type Column = arch::Column<Avx512Vnni>;
+type Step = arch::Step<Avx512Vnni>;
 
 /// Proof that the processor has AVX-512 F, BW and VNNI, and the loops that need them.
 #[derive(Clone, Copy, Debug)]
@@ -18,15 +21,12 @@ impl Avx512Vnni {
 }
 
 impl Kernels for Avx512Vnni {
-    fn dot(&self, p: PrimeId, rows: &[&[i8]], next: &[i8], column: &[Planes], out: &mut [u32]) {
+    type Digits = Bytes;
+
+    fn dot(&self, rows: &[&[i8]], next: &[i8], column: &[Column], sums: &mut [[i32; 4]]) {
         with_height!(rows, rows => {
             // SAFETY: `self` exists only where the features were detected.
-            let sums = unsafe { dot(rows, next, column) };
-            with_prime!(p, P => {
-                for (y, sums) in out.iter_mut().zip(sums) {
-                    *y = recombine::<P>(sums);
-                }
-            });
+            sums.copy_from_slice(&unsafe { dot(rows, next, column) });
         });
     }
 
@@ -45,7 +45,7 @@ impl Kernels for Avx512Vnni {
 
 /// The sums of the four planes of `rows[r] . column`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn dot<const H: usize>(rows: [&[i8]; H], next: &[i8], column: &[Planes]) -> [[i32; 4]; H] {
+fn dot<const H: usize>(rows: [&[i8]; H], next: &[i8], column: &[Column]) -> [[i32; 4]; H] {
     let next = next.as_chunks::<PLANE>().0.as_chunks::<H>().0;
     let mut chunks = [&[][..]; H];
     for (chunks, row) in chunks.iter_mut().zip(rows) {
@@ -117,7 +117,7 @@ fn multiply<const H: usize>(rows: [&[i8]; H], columns: &[Step], sums: &mut [Sums
     }
 }
 
-/// [`recombine`] on 16 lanes.
+/// [`Digits::recombine`](crate::digits::Digits::recombine) on 16 lanes.
 #[target_feature(enable = "avx512f")]
 fn reduce<P: Prime>(sums: &Sums) -> [u32; TILE] {
     let sums = load_sums(sums);
@@ -170,7 +170,7 @@ const FOLDS: u32 = 3;
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load_planes(planes: &Planes) -> [__m512i; 4] {
+fn load_planes(planes: &Column) -> [__m512i; 4] {
     let mut vectors = [_mm512_setzero_si512(); 4];
     for (vector, plane) in vectors.iter_mut().zip(&planes.0) {
         // SAFETY: `plane` is 64 bytes long; the load needs no alignment.
@@ -211,6 +211,7 @@ fn load(weights: &[i8; PLANE]) -> __m512i {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digits::Digits;
     use kernel::model::MAX_COLUMNS;
     use kernel::prime::{Delta, T};
 
@@ -247,7 +248,7 @@ mod tests {
             // SAFETY: the features were detected.
             let out = unsafe { reduce::<P>(&Sums(sums)) };
             for c in 0..TILE {
-                assert_eq!(out[c], recombine::<P>(sums.map(|plane| plane[c])));
+                assert_eq!(out[c], Bytes::recombine::<P>(sums.map(|plane| plane[c])));
             }
         }
         for i in 0..edges.len().pow(4) {
