@@ -5,6 +5,7 @@ pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod run;
 pub(crate) mod store;
+pub(crate) mod tcp;
 pub(crate) mod unit;
 pub(crate) mod wire;
 

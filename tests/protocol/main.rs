@@ -6,6 +6,10 @@
 
 mod broken;
 mod coupling;
+mod faults;
+mod full_size;
 mod harness;
+mod parallel;
 mod prefixes;
+mod preparation;
 mod tamper;

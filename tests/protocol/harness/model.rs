@@ -142,6 +142,13 @@ impl Model {
         self.config.shape(group).unwrap()
     }
 
+    /// The secret u of a group.
+    pub(crate) fn check_vector(&self, group: GroupId, repetition: usize) -> Vec<u32> {
+        let mut u = vec![0; self.shape(group).rows];
+        check_vector(self.bundle().check_seed(), repetition as u8, group.0, 0, &mut u);
+        u
+    }
+
     fn rows(&self, group: GroupId) -> impl Iterator<Item = &[i8]> {
         self.weights[group.0 as usize].chunks_exact(self.shape(group).columns)
     }

@@ -7,11 +7,12 @@ use crate::harness::unit::prepare_here;
 use crate::harness::wire;
 use core::cell::Cell;
 use device_client::store::{CorrelationStore, MemoryStore};
+use kernel::bundle::CHECK_REPETITIONS;
 use kernel::model::GroupId;
 use kernel::ntt;
 use kernel::params::{InsecureMasked16x1, ParameterSet};
 use kernel::prime::{Delta, Prime, PrimeId, T};
-use kernel::wire::FrameType;
+use kernel::wire::{Block, FrameType, HEADER_BYTES};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -23,8 +24,16 @@ const PAYLOAD: usize = 1000;
 /// The ciphertext of a row: its limbs modulo t and Delta, each a mask polynomial, then the body.
 type Row = [Vec<u32>; 2];
 
-/// Changes some of the rows of a frame; `older` are the same rows of another unit.
-type Lie = fn(&mut Rng, older: &[Row], rows: &mut [Row]);
+/// What a liar knows about the rows of a frame.
+struct Scene<'a> {
+    group: GroupId,
+    first_row: usize,
+    /// The same rows of another unit.
+    older: &'a [Row],
+}
+
+/// Changes some of the rows of a frame.
+type Lie = fn(&mut Rng, &Scene<'_>, rows: &mut [Row]);
 
 fn modulus(limb: usize) -> u32 {
     PrimeId::ALL[limb].value()
@@ -40,7 +49,7 @@ fn add(limb: usize, a: u32, b: u32) -> u32 {
     if limb == 0 { T::add(a, b) } else { Delta::add(a, b) }
 }
 
-const KINDS: [(&str, Lie); 14] = [
+const KINDS: [(&str, Lie); 15] = [
     ("a mask word modulo t", |rng, _, rows| spoil(rng, rows, 0, 0)),
     ("a body word modulo t", |rng, _, rows| spoil(rng, rows, 0, N)),
     ("a mask word modulo Delta", |rng, _, rows| spoil(rng, rows, 1, 0)),
@@ -75,10 +84,10 @@ const KINDS: [(&str, Lie); 14] = [
         let (a, b) = (rng.below(rows.len()), rng.below(rows.len()));
         rows[a] = rows[b].clone();
     }),
-    ("rows of an older unit", |_, older, rows| rows.clone_from_slice(older)),
-    ("a row of an older unit", |rng, older, rows| {
+    ("rows of an older unit", |_, scene, rows| rows.clone_from_slice(scene.older)),
+    ("a row of an older unit", |rng, scene, rows| {
         let row = rng.below(rows.len());
-        rows[row] = older[row].clone();
+        rows[row] = scene.older[row].clone();
     }),
     // Ciphertexts with small noise that hold something else: only the check can tell.
     ("a sum of two rows", |rng, _, rows| {
@@ -89,16 +98,34 @@ const KINDS: [(&str, Lie); 14] = [
         }
     }),
     ("a number added for one token", |rng, _, rows| {
-        let mut message = [0; N];
-        message[rng.below(N)] = T::mul(Delta::VALUE, 1 + rng.residue(T::VALUE - 1));
-        ntt::forward::<T>(&mut message);
-        let row = rng.below(rows.len());
-        rows[row][0][N..].iter_mut().zip(message).for_each(|(b, m)| *b = T::add(*b, m));
+        let (row, token) = (rng.below(rows.len()), rng.below(N));
+        add_number(&mut rows[row], token, 1 + rng.residue(T::VALUE - 1));
+    }),
+    // What no host can do, since the check vectors are secret: the other vector still catches it.
+    ("a lie that one check vector misses", |rng, scene, rows| {
+        let u = TINY.check_vector(scene.group, rng.below(CHECK_REPETITIONS));
+        let (a, b, token) = (rng.below(rows.len()), rng.below(rows.len()), rng.below(N));
+        add_number(&mut rows[a], token, u[scene.first_row + b]);
+        add_number(&mut rows[b], token, T::neg(u[scene.first_row + a]));
     }),
 ];
 
+/// Adds a number to what a row's ciphertext holds for a token, without any noise.
+fn add_number(row: &mut Row, token: usize, number: u32) {
+    let mut message = [0; N];
+    message[token] = T::mul(Delta::VALUE, number);
+    ntt::forward::<T>(&mut message);
+    row[0][N..].iter_mut().zip(message).for_each(|(b, m)| *b = T::add(*b, m));
+}
+
 /// Lies in frame `target` of the session's first unit.
-fn liar(target: usize, older: Vec<u8>, mut rng: Rng, told: Rc<Cell<&'static str>>) -> Tamper {
+fn liar(
+    group: GroupId,
+    target: usize,
+    older: Vec<u8>,
+    mut rng: Rng,
+    told: Rc<Cell<&'static str>>,
+) -> Tamper {
     let mut frames = 0;
     Box::new(move |answer: &mut Answer<'_>| {
         if wire::header(&answer.frame).frame != FrameType::UnitRows {
@@ -106,11 +133,13 @@ fn liar(target: usize, older: Vec<u8>, mut rng: Rng, told: Rc<Cell<&'static str>
         }
         if frames == target {
             let rows = wire::rows(&answer.frame, Set::ID);
-            let older = wire::rows(&older, Set::ID);
+            let (block, _) = Block::split(&answer.frame[HEADER_BYTES..]).unwrap();
+            let first_row = block.index as usize;
+            let scene = Scene { group, first_row, older: &wire::rows(&older, Set::ID) };
             let mut lie = rows.clone();
             while lie == rows {
                 let (name, kind) = KINDS[rng.below(KINDS.len())];
-                kind(&mut rng, &older, &mut lie);
+                kind(&mut rng, &scene, &mut lie);
                 told.set(name);
             }
             wire::set_rows(&mut answer.frame, Set::ID, &lie);
@@ -149,7 +178,7 @@ impl Honest {
         let frames = TINY.shape(units[0]).rows.div_ceil(4);
         let target = rng.below(frames);
         let told = Rc::new(Cell::new(""));
-        let tamper = liar(target, older[1 + target].clone(), rng, Rc::clone(&told));
+        let tamper = liar(units[0], target, older[1 + target].clone(), rng, Rc::clone(&told));
         let host = Loopback::new(&TINY.engine, tamper);
         let mut store = MemoryStore::new(&TINY.config);
         let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, seed, PAYLOAD);

@@ -7,6 +7,7 @@ use crate::harness::run::{Place, Run};
 use crate::harness::store::provisioned;
 use crate::harness::wire;
 use core::cell::Cell;
+use kernel::bundle::CHECK_REPETITIONS;
 use kernel::model::{GroupId, GroupKind};
 use kernel::prime::{Prime, T};
 use kernel::wire::{Block, FrameType, HEADER_BYTES};
@@ -26,7 +27,7 @@ struct Scene<'a> {
 /// Changes the answer d, or leaves it where the lie does not apply.
 type Lie = fn(&mut Rng, &Scene<'_>, &mut Vec<u32>);
 
-const KINDS: [(&str, Lie); 13] = [
+const KINDS: [(&str, Lie); 14] = [
     ("one word", |rng, _, d| {
         let at = rng.below(d.len());
         d[at] = rng.residue(T::VALUE);
@@ -83,6 +84,15 @@ const KINDS: [(&str, Lie); 13] = [
         let at = rng.below(c.len());
         c[at] = T::add(c[at], 1 << rng.below(31));
         *d = scene.model.engine.product(scene.group, scene.tokens, &c).unwrap();
+    }),
+    // What no host can do, since the check vectors are secret: the other vector still catches it.
+    ("a lie that one check vector misses", |rng, scene, d| {
+        let (m, row) = (d.len() / scene.tokens, rng.below(scene.tokens));
+        let u = scene.model.check_vector(scene.group, rng.below(CHECK_REPETITIONS));
+        let d = &mut d[row * m..][..m];
+        let (a, b) = (rng.below(m), rng.below(m));
+        d[a] = T::add(d[a], u[b]);
+        d[b] = T::sub(d[b], u[a]);
     }),
 ];
 

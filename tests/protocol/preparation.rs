@@ -1,0 +1,143 @@
+//! The offline phase from end to end, under every secure parameter set.
+
+use crate::harness::link::{Loopback, honest};
+use crate::harness::model::{FIXTURE, Model, TINY};
+use crate::harness::random::Rng;
+use crate::harness::run::Run;
+use crate::harness::store::{available, provisioned};
+use crate::harness::unit::prepare_here;
+use crate::harness::wire;
+use device_client::store::{CorrelationStore, MemoryStore};
+use kernel::params::{
+    InsecureMasked16x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1,
+    ParameterSet,
+};
+use kernel::prime::{Prime, T};
+use kernel::wire::{FrameType, MAX_PAYLOAD};
+use std::collections::HashSet;
+
+/// Prepares one unit of every group, of which each correlation must be exact, and answers from
+/// them.
+fn from_nothing_to_an_answer<S: ParameterSet>(model: &Model, payload: usize) {
+    let units: Vec<_> = model.config.groups().collect();
+    let prepared = || {
+        let host = Loopback::new(&model.engine, honest());
+        let mut store = MemoryStore::new(&model.config);
+        let prepared = prepare_here::<S>(model, &host, &mut store, &units, 21, payload);
+        assert_eq!(prepared.result, Ok(()));
+        assert!(prepared.units.iter().all(|(_, kept)| *kept));
+        assert!(available(&store, &model.config).iter().all(|&tokens| tokens == S::N as u32));
+        store
+    };
+
+    let mut store = prepared();
+    store.reserve(&|_| S::N as u32).unwrap();
+    for group in model.config.groups() {
+        let shape = model.shape(group);
+        let (mut r, mut z) = (vec![0; shape.columns], vec![0; shape.rows]);
+        for token in 0..S::N {
+            store.take(group, &mut r, &mut z).unwrap();
+            assert_eq!(z, model.image(group, &r), "group {}, token {token}", group.0);
+        }
+    }
+
+    let run = Run { set: S::ID, ..Run::new(model, 9, 12, 5, 4) };
+    let host = Loopback::new(&model.engine, honest());
+    let (places, verdict) = run.masked(&mut prepared(), &host).unwrap();
+    assert_eq!((places, verdict.failed), (run.plain(), 0));
+}
+
+#[test]
+fn sixteen_tokens() {
+    // Frames of two rows, of four, and as large as they can be.
+    for payload in [600, 1000, MAX_PAYLOAD] {
+        from_nothing_to_an_answer::<InsecureMasked16x1>(&TINY, payload);
+    }
+}
+
+#[test]
+fn a_batch_of_256() {
+    from_nothing_to_an_answer::<Masked256x16>(&TINY, MAX_PAYLOAD);
+    from_nothing_to_an_answer::<Masked256x16>(&FIXTURE, 500_000);
+}
+
+#[test]
+fn a_batch_of_512() {
+    from_nothing_to_an_answer::<Masked512x8>(&TINY, MAX_PAYLOAD);
+}
+
+#[test]
+fn a_batch_of_1024() {
+    from_nothing_to_an_answer::<Masked1024x4>(&TINY, MAX_PAYLOAD);
+}
+
+#[test]
+fn a_batch_of_2048() {
+    from_nothing_to_an_answer::<Masked2048x2>(&TINY, 300_000);
+}
+
+#[test]
+fn a_batch_of_4096() {
+    from_nothing_to_an_answer::<Masked4096x1>(&TINY, MAX_PAYLOAD);
+}
+
+/// What goes up, less what it hides, is the mask: over the sessions of a store no mask serves
+/// twice, dummies included, and equal inputs do not look equal.
+#[test]
+fn no_mask_is_used_twice() {
+    let run = Run::new(&TINY, 3, 9, 4, 4);
+    let mut store = provisioned(&TINY, &run.schedule, 3, &mut Rng(8));
+    let mut masks = HashSet::new();
+    let mut rows = 0;
+    for _ in 0..3 {
+        let host = Loopback::new(&TINY.engine, honest());
+        let mut inputs = Vec::new();
+        let session = run.masked_over(&mut store, host.clone(), |request, _| {
+            inputs.push((request.group, request.x.to_vec()));
+        });
+        crate::harness::now(session).unwrap();
+        let products =
+            host.up().into_iter().filter(|f| wire::header(f).frame == FrameType::Product);
+        for (frame, (group, x)) in products.zip(inputs) {
+            let c = wire::words(&frame);
+            let r: Vec<u32> = c.iter().zip(x).map(|(&c, x)| T::sub(c, T::from_i32(x))).collect();
+            for r in r.chunks_exact(TINY.shape(group).columns) {
+                masks.insert((group, r.to_vec()));
+                rows += 1;
+            }
+        }
+    }
+    assert_eq!(masks.len(), rows);
+    assert_eq!(available(&store, &TINY.config), [0; 5]);
+}
+
+/// Every unit has a key and masks of its own: under one store's entropy no body goes up twice.
+#[test]
+fn units_share_nothing() {
+    let host = Loopback::new(&TINY.engine, honest());
+    let mut store = MemoryStore::new(&TINY.config);
+    let group = TINY.config.groups().next().unwrap();
+    let units = [group; 6];
+    let prepared = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 5, 1000);
+    assert_eq!(prepared.result, Ok(()));
+    assert_eq!(store.available(group), 6 * 16);
+    let (mut seeds, mut bodies) = (HashSet::new(), HashSet::new());
+    for frame in host.up() {
+        match wire::header(&frame).frame {
+            FrameType::UnitOpen => assert!(seeds.insert(frame[32..].to_vec())),
+            FrameType::UnitBodies => frame[40..].chunks_exact(120).for_each(|body| {
+                assert!(bodies.insert(body.to_vec()));
+            }),
+            _ => {}
+        }
+    }
+    assert_eq!((seeds.len(), bodies.len()), (6, 6 * TINY.shape(group).columns));
+    // The masks of all their tokens differ.
+    store.reserve(&|g| if g == group { 96 } else { 0 }).unwrap();
+    let (mut r, mut z) = (vec![0; 14], vec![0; 24]);
+    let mut masks = HashSet::new();
+    for _ in 0..96 {
+        store.take(group, &mut r, &mut z).unwrap();
+        assert!(masks.insert(r.clone()));
+    }
+}
