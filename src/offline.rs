@@ -51,6 +51,28 @@ impl Demand<'_> {
     }
 }
 
+/// Units of `group` that a demand needs beyond what a store holds.
+fn lacking(
+    config: &ModelConfig,
+    demand: &Demand<'_>,
+    store: &impl CorrelationStore,
+    set: ParameterId,
+    group: GroupId,
+) -> u32 {
+    let (degree, _) = set.degree_and_rank();
+    demand.of(config, group).saturating_sub(store.available(group)).div_ceil(degree as u32)
+}
+
+/// Units that a demand needs beyond what a store holds.
+pub(crate) fn units(
+    config: &ModelConfig,
+    demand: &Demand<'_>,
+    store: &impl CorrelationStore,
+    set: ParameterId,
+) -> u64 {
+    config.groups().map(|group| u64::from(lacking(config, demand, store, set, group))).sum()
+}
+
 /// The units that a demand needs beyond what a store holds, and their cost.
 fn plan(
     config: &ModelConfig,
@@ -63,8 +85,7 @@ fn plan(
     let mut estimate = Estimate { tokens: 0, bytes_up: 0, bytes_down: 0, stored: 0 };
     for group in config.groups() {
         let Some(shape) = config.shape(group) else { continue };
-        let lacking = demand.of(config, group).saturating_sub(store.available(group));
-        let count = lacking.div_ceil(degree as u32);
+        let count = lacking(config, demand, store, set, group);
         units.extend(core::iter::repeat_n(group, count as usize));
         let count = u64::from(count);
         estimate.tokens = estimate.tokens.max(count * degree as u64);

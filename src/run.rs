@@ -92,7 +92,12 @@ pub(crate) async fn run(
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
     let (offline, transcript, online) = if let Some(path) = &parties.store {
-        let mut store = store_file::open_or_create(path, &bundle, 0)?;
+        let (degree, _) = request.batch.degree_and_rank();
+        let tokens = (schedule.prompt_bucket() + schedule.output_bucket()) as usize;
+        let mut store = store_file::open_or_create(path, &bundle, tokens.div_ceil(degree))?;
+        let demand = Demand::Schedule(&schedule);
+        let units = offline::units(&config, &demand, &store, request.batch);
+        store_file::check_room(&store, units)?;
         both_phases(&run, request, parties, interrupts, &mut store).await?
     } else {
         let mut store = MemoryStore::new(&config);

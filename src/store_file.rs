@@ -2,7 +2,7 @@
 //! for copies that are put back.
 
 use crate::entropy::SystemEntropy;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use device_client::store::sealed::{Medium, MediumError, SealedStore, Witness};
 use kernel::bundle::DeviceBundle;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 /// Name of the store in a device's folder.
 const STORE: &str = "correlations";
 
-/// Units that a new store has room for, for each group.
-const UNITS_PER_GROUP: usize = 16;
+/// Units that a new store has room for, for each group, beyond twice what it is made for.
+const SPARE_UNITS: usize = 16;
+
+/// Units that a store has room for at most: every change of it writes 56 bytes for each.
+const MOST_UNITS: usize = 1 << 19;
 
 /// A store in a file.
 pub(crate) type FileStore = SealedStore<FileMedium, FileWitness, SystemEntropy>;
@@ -33,18 +36,22 @@ pub(crate) fn open_or_create(
 ) -> Result<FileStore> {
     if !path.exists() {
         let groups = bundle.config().group_count() as usize;
-        create(path, bundle, groups * units.max(UNITS_PER_GROUP))?;
+        // Twice: what is left of older units stays beside the new ones.
+        let units = units.saturating_mul(2).saturating_add(SPARE_UNITS).saturating_mul(groups);
+        create(path, bundle, units.min(MOST_UNITS))?;
     }
     open(path, bundle)
 }
 
 /// Opens the store at `path`.
-pub(crate) fn open(path: &Path, bundle: &DeviceBundle<'_>) -> Result<FileStore> {
+fn open(path: &Path, bundle: &DeviceBundle<'_>) -> Result<FileStore> {
+    let witness = FileWitness::new()?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .open(path)
         .with_context(|| format!("opening {}", path.display()))?;
+    ensure!(file.metadata()?.is_file(), "{} is not a file", path.display());
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -54,8 +61,16 @@ pub(crate) fn open(path: &Path, bundle: &DeviceBundle<'_>) -> Result<FileStore> 
             return Err(error).with_context(|| format!("locking {}", path.display()));
         }
     }
-    SealedStore::open(FileMedium(file), FileWitness::new(), SystemEntropy, bundle)
-        .with_context(|| format!("{} is refused", path.display()))
+    let length = file.metadata()?.len();
+    let store = SealedStore::open(FileMedium(file), witness, SystemEntropy, bundle)
+        .with_context(|| format!("{} is refused", path.display()))?;
+    let expected = store.end();
+    ensure!(
+        length >= expected,
+        "{} is damaged: it has {length} bytes of {expected}",
+        path.display()
+    );
+    Ok(store)
 }
 
 /// Makes an empty store: complete under another name first, so that a crash leaves none or all.
@@ -68,7 +83,7 @@ fn create(path: &Path, bundle: &DeviceBundle<'_>, units: usize) -> Result<()> {
     let file = tempfile::NamedTempFile::new_in(folder)
         .with_context(|| format!("creating {}", path.display()))?;
     let medium = FileMedium(file.as_file().try_clone()?);
-    SealedStore::create(medium, FileWitness::new(), SystemEntropy, bundle, units)
+    SealedStore::create(medium, FileWitness::new()?, SystemEntropy, bundle, units)
         .with_context(|| format!("creating {}", path.display()))?;
     match file.persist_noclobber(path) {
         Ok(_) => sync_folder(folder),
@@ -83,6 +98,17 @@ fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
         File::open(folder).and_then(|folder| folder.sync_all()).context("syncing the folder")?;
     }
+    Ok(())
+}
+
+/// Checks that a store has room for as many more units.
+pub(crate) fn check_room(store: &FileStore, units: u64) -> Result<()> {
+    let room = store.room() as u64;
+    ensure!(
+        units <= room,
+        "this takes {units} units, and the store has room for {room} more: use larger batches, or \
+         another file (--correlations)"
+    );
     Ok(())
 }
 
@@ -113,11 +139,17 @@ impl Medium for FileMedium {
             self.0.seek(SeekFrom::Start(at))?;
             self.0.write_all(bytes)
         };
-        write().map_err(|error| medium_error(&error))
+        write().map_err(|error| {
+            tracing::error!("writing the store: {error}");
+            medium_error(&error)
+        })
     }
 
     fn sync(&mut self) -> Result<(), MediumError> {
-        self.0.sync_data().map_err(|error| medium_error(&error))
+        self.0.sync_data().map_err(|error| {
+            tracing::error!("syncing the store: {error}");
+            medium_error(&error)
+        })
     }
 }
 
@@ -131,7 +163,7 @@ pub(crate) struct FileWitness {
 
 impl FileWitness {
     /// The witness in `XDG_STATE_HOME`, or `~/.local/state`.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new() -> Result<Self> {
         let absolute = |name: &str| {
             std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
         };
@@ -140,7 +172,13 @@ impl FileWitness {
         if state.is_none() {
             tracing::warn!("no home folder: a store that is put back from a copy goes unseen");
         }
-        Self { folder: state.map(|state| state.join("subrosa")) }
+        let folder = state.map(|state| state.join("subrosa"));
+        if let Some(folder) = &folder {
+            fs::create_dir_all(folder).with_context(|| {
+                format!("creating {}, for the newest states of stores", folder.display())
+            })?;
+        }
+        Ok(Self { folder })
     }
 
     fn path(&self, id: [u8; 16]) -> Option<PathBuf> {
@@ -152,26 +190,33 @@ impl FileWitness {
 impl Witness for FileWitness {
     fn newest(&mut self, id: &[u8; 16]) -> Result<Option<u64>, MediumError> {
         let Some(path) = self.path(*id) else { return Ok(None) };
-        match fs::read(path) {
-            Ok(bytes) => {
-                let bytes = bytes.try_into().map_err(|_| MediumError::Failed)?;
-                Ok(Some(u64::from_le_bytes(bytes)))
-            }
+        let read = || -> io::Result<u64> {
+            let bytes = fs::read(&path)?;
+            let bytes = bytes.try_into().map_err(|_| ErrorKind::InvalidData)?;
+            Ok(u64::from_le_bytes(bytes))
+        };
+        match read() {
+            Ok(sequence) => Ok(Some(sequence)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(medium_error(&error)),
+            Err(error) => {
+                tracing::error!("reading {}: {error}", path.display());
+                Err(medium_error(&error))
+            }
         }
     }
 
     fn remember(&mut self, id: &[u8; 16], sequence: u64) -> Result<(), MediumError> {
         let (Some(path), Some(folder)) = (self.path(*id), &self.folder) else { return Ok(()) };
         let write = || -> io::Result<()> {
-            fs::create_dir_all(folder)?;
             let mut file = tempfile::NamedTempFile::new_in(folder)?;
             file.write_all(&sequence.to_le_bytes())?;
             file.as_file().sync_data()?;
-            file.persist(path).map_err(|error| error.error)?;
-            File::open(folder)?.sync_all()
+            file.persist(&path).map_err(|error| error.error)?;
+            if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
         };
-        write().map_err(|error| medium_error(&error))
+        write().map_err(|error| {
+            tracing::error!("writing {}: {error}", path.display());
+            medium_error(&error)
+        })
     }
 }

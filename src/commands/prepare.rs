@@ -17,6 +17,8 @@ pub(super) fn run(options: &Prepare) -> Result<()> {
     let units = (options.tokens as usize).div_ceil(degree);
     let mut store = store_file::open_or_create(&path, &bundle, units)?;
     let demand = Demand::Tokens(options.tokens);
+    let units = offline::units(bundle.config(), &demand, &store, options.batch);
+    store_file::check_room(&store, units)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let phase = runtime.block_on(offline::fetch(
         &options.host,

@@ -33,14 +33,17 @@ pub(super) fn run(options: &Provision) -> Result<()> {
     weights.verify()?;
     let engine = engine(&weights, options.threads)?;
     let path = store_file::path(options.correlations.as_deref(), &options.model);
-    let mut store = store_file::open_or_create(&path, &bundle, tokens.div_ceil(UNIT))?;
+    let units = tokens.div_ceil(UNIT);
+    let mut store = store_file::open_or_create(&path, &bundle, units)?;
+    store_file::check_room(&store, units as u64 * u64::from(bundle.config().group_count()))?;
     let length = Bytes(4 * bundle.config().total_rows() as u64 * u64::from(options.tokens));
     eprintln!("provisioning {tokens} tokens: {length} in {}", path.display());
     let all = u64::from(options.tokens) * u64::from(bundle.config().group_count());
     let bar = progress::count("provisioning", all);
-    let result = bundle.config().groups().try_for_each(|group| {
-        (0..tokens).step_by(UNIT).try_for_each(|first| {
-            let count = UNIT.min(tokens - first);
+    // All groups of some tokens before other tokens: an interrupt leaves what can be used.
+    let result = (0..tokens).step_by(UNIT).try_for_each(|first| {
+        let count = UNIT.min(tokens - first);
+        bundle.config().groups().try_for_each(|group| {
             bar.inc(count as u64);
             provision_unit(&engine, &bundle, group, count, &mut store)
         })
