@@ -40,10 +40,15 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Generate text through a host that sees only noise
     ///
-    /// Without --correlations they are first prepared with the host, in whole batches; what that
-    /// will move is said before it starts. Ctrl-C stops the display and not the session, whose
+    /// Correlations that the device's store lacks are first prepared with the host, in whole batches;
+    /// what that will move is said before it starts. Ctrl-C stops the display and not the session, whose
     /// length is public; a second one ends the program.
     Generate(Generate),
+    /// Fetch correlations from a host ahead of time, into the device's store
+    ///
+    /// What it will take is said before it starts. It can be interrupted: the batch under way is
+    /// burned, finished ones stay, and the same command goes on with what is lacking.
+    Prepare(Prepare),
     /// Serve a model to devices, until Ctrl-C or SIGTERM
     Serve(Serve),
     /// Turn a Hugging Face Llama folder into a bundle
@@ -51,8 +56,8 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Make correlations on a trusted machine that holds the weights
     ///
-    /// They are written to a file, to be carried to the device: it then needs no preparation with
-    /// the host.
+    /// They are added to the device's store, to be carried to the device: it then needs no
+    /// preparation with a host.
     Provision(Provision),
 }
 
@@ -127,12 +132,33 @@ pub(crate) struct Generate {
     /// Folder of the device's bundle, as `subrosa convert device` made it
     #[arg(short, long, value_name = "DEVICE_DIR")]
     pub(crate) model: PathBuf,
-    /// File of correlations that `subrosa provision` made, used up by every run; without it they
-    /// are prepared with the host
+    /// The device's store of correlations, used up by every run [default: `correlations` in the
+    /// device's folder]. What it lacks is prepared with the host, in whole batches
     #[arg(long, value_name = "FILE")]
     pub(crate) correlations: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) request: Request,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prepare {
+    /// Address of the host: a name or an IP address, and a port if it is not 7766
+    #[arg(long, value_name = "ADDR", value_parser = host)]
+    pub(crate) host: String,
+    /// Folder of the device's bundle, as `subrosa convert device` made it
+    #[arg(short, long, value_name = "DEVICE_DIR")]
+    pub(crate) model: PathBuf,
+    /// The device's store of correlations [default: `correlations` in the device's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) correlations: Option<PathBuf>,
+    /// Tokens that the store shall hold, for every matrix: each position of a prompt's bucket and
+    /// each output takes one. Whole batches are prepared
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = positive())]
+    pub(crate) tokens: u32,
+    /// Tokens that one batch prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs more bytes
+    /// in all, and fewer for each token
+    #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
+    pub(crate) batch: ParameterId,
 }
 
 #[derive(Debug, Args)]
@@ -191,10 +217,10 @@ pub(crate) struct Provision {
     #[arg(short = 'n', long, default_value_t = 256, value_name = "COUNT",
           value_parser = positive())]
     pub(crate) tokens: u32,
-    /// File to write; it must not exist. It is secret (mode 0600), and is used up as tokens are
-    /// generated
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
+    /// The device's store, to which they are added [default: `correlations` in the device's folder].
+    /// It is secret (mode 0600), and is used up as tokens are generated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) correlations: Option<PathBuf>,
     /// Threads of the products; 0 takes all cores
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,

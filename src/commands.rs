@@ -3,6 +3,7 @@
 mod convert;
 mod demo;
 mod generate;
+mod prepare;
 mod provision;
 mod serve;
 
@@ -17,6 +18,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Serve(options) => serve::run(&options),
         Command::Convert(Convert::Host(folders)) => convert::host(&folders),
         Command::Convert(Convert::Device(folders)) => convert::device(&folders),
+        Command::Prepare(options) => prepare::run(&options),
         Command::Provision(options) => provision::run(&options),
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,11 +53,6 @@ impl Interrupts {
     /// Names a file or folder that an interrupt must not leave behind.
     pub(crate) fn leaves_nothing_of(&self, path: PathBuf) {
         self.0.leftovers.lock().unwrap_or_else(PoisonError::into_inner).push(path);
-    }
-
-    /// The file or folder is complete: it may stay.
-    pub(crate) fn keeps(&self, path: &Path) {
-        self.0.leftovers.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| p != path);
     }
 
     /// A session begins: the next interrupt is for the display alone.

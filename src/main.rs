@@ -2,7 +2,6 @@
 
 mod cli;
 mod commands;
-mod correlations;
 mod device;
 mod display;
 mod dump;
@@ -15,6 +14,7 @@ mod progress;
 mod prompt;
 mod report;
 mod run;
+mod store_file;
 
 use clap::Parser;
 use std::process::ExitCode;

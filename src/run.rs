@@ -1,16 +1,16 @@
 //! One generation from a request to a report: what `demo` and `generate` share.
 
 use crate::cli::Request;
-use crate::correlations::ProvisionedStore;
 use crate::device::BundleBytes;
 use crate::display::Display;
 use crate::dump::LogitsFile;
 use crate::entropy::sampling_seed;
 use crate::interrupt::Interrupts;
-use crate::offline;
+use crate::offline::{self, Demand};
 use crate::online::{Run, Transcript};
 use crate::prompt::prompt_ids;
 use crate::report::{Cheated, DeviceMemory, Phase, Report};
+use crate::store_file;
 use anyhow::{Result, anyhow, bail};
 use device_client::choose::Choice;
 use device_client::generate::{Event, Sampling};
@@ -21,7 +21,7 @@ use kernel::bundle::DeviceBundle;
 use kernel::model::ModelConfig;
 use kernel::schedule::{Schedule, ScheduleError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A request that has been checked against the model's shape, before anything expensive happens.
@@ -69,8 +69,8 @@ pub(crate) struct Parties<'a> {
     pub(crate) host: String,
     /// The device's bundle.
     pub(crate) device: &'a BundleBytes,
-    /// A file of provisioned correlations; without one they are prepared with the host.
-    pub(crate) correlations: Option<&'a Path>,
+    /// The device's store of correlations; without one they are kept in memory.
+    pub(crate) store: Option<PathBuf>,
     /// The weights, where this machine may run the model in the clear as well.
     pub(crate) weights: Option<&'a HostBundle>,
     /// What the host multiplies with, where it is known.
@@ -91,16 +91,17 @@ pub(crate) async fn run(
     let pace = Duration::from_micros(request.pace);
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
-    let mut offline = Phase::default();
-    let (transcript, online) = if let Some(path) = parties.correlations {
-        let mut store = ProvisionedStore::open(path, &bundle)?;
-        enough(&store, path, &schedule, &config)?;
-        session(&run, request, parties, interrupts, &mut store).await?
+    let (offline, transcript, online) = if let Some(path) = &parties.store {
+        let (degree, _) = request.batch.degree_and_rank();
+        let tokens = (schedule.prompt_bucket() + schedule.output_bucket()) as usize;
+        let mut store = store_file::open_or_create(path, &bundle, tokens.div_ceil(degree))?;
+        let demand = Demand::Schedule(&schedule);
+        let units = offline::units(&config, &demand, &store, request.batch);
+        store_file::check_room(&store, units)?;
+        both_phases(&run, request, parties, interrupts, &mut store).await?
     } else {
         let mut store = MemoryStore::new(&config);
-        offline =
-            offline::fetch(&parties.host, &bundle, &mut store, &schedule, request.batch).await?;
-        session(&run, request, parties, interrupts, &mut store).await?
+        both_phases(&run, request, parties, interrupts, &mut store).await?
     };
 
     let mut report = Report {
@@ -144,24 +145,18 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Refuses a file that holds too little before anything of it is used up.
-fn enough(
-    store: &ProvisionedStore,
-    path: &Path,
-    schedule: &Schedule,
-    config: &ModelConfig,
-) -> Result<()> {
-    for group in config.groups() {
-        let (left, needed) = (store.available(group), schedule.demand(config, group));
-        if left < needed {
-            bail!(
-                "{} has correlations for {left} more tokens, and this request takes {needed}: \
-                 provision more, or ask for less",
-                path.display()
-            );
-        }
-    }
-    Ok(())
+/// Prepares what the store lacks, then runs the session.
+async fn both_phases(
+    run: &Run<'_>,
+    request: &Request,
+    parties: &Parties<'_>,
+    interrupts: &Interrupts,
+    store: &mut impl CorrelationStore,
+) -> Result<(Phase, Transcript, Phase)> {
+    let demand = Demand::Schedule(&run.schedule);
+    let offline = offline::fetch(&parties.host, run.bundle, store, &demand, request.batch).await?;
+    let (transcript, online) = session(run, request, parties, interrupts, store).await?;
+    Ok((offline, transcript, online))
 }
 
 /// The online session, as a person sees it.

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// The storage behind the store failed.
     #[error("the correlation store could not be read or written")]
     Storage,
+    /// What the storage holds is not what was stored.
+    #[error("the correlation store is damaged")]
+    Damaged,
     /// There is no room for another unit.
     #[error("the correlation store is full")]
     Full,

@@ -45,7 +45,7 @@ pub(super) fn run(options: &Demo) -> Result<()> {
     let parties = Parties {
         host: server.address.to_string(),
         device: &bytes,
-        correlations: None,
+        store: None,
         weights: Some(&weights),
         backend: Some(backend),
         model,

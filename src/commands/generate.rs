@@ -2,6 +2,7 @@ use crate::cli::Generate;
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
 use crate::run::{self, Job, Parties};
+use crate::store_file;
 use anyhow::Result;
 
 /// `subrosa generate`.
@@ -12,7 +13,7 @@ pub(super) fn run(options: &Generate) -> Result<()> {
     let parties = Parties {
         host: options.host.clone(),
         device: &bytes,
-        correlations: options.correlations.as_deref(),
+        store: Some(store_file::path(options.correlations.as_deref(), &options.model)),
         weights: None,
         backend: None,
         model: options.model.display().to_string(),

@@ -13,7 +13,8 @@ fn missing_files() {
         ("convert device --out x", "config.json"),
         ("serve --model", "manifest.json"),
         ("generate --host 127.0.0.1 --model", "device.bundle"),
-        ("provision --out x --weights y --model", "device.bundle"),
+        ("prepare --host 127.0.0.1 --tokens 9 --model", "device.bundle"),
+        ("provision --weights y --model", "device.bundle"),
     ] {
         let failed = run(words(line, &[&missing])).failed(1, &["missing", file]);
         let said = failed.stderr.matches("No such file").count();

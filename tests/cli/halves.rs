@@ -24,14 +24,16 @@ fn both_halves_give_what_the_demo_gives() {
         let (demo, demo_logits) = demo(model);
         let bundles = Bundles::of(model);
         let mut host = Host::of(&bundles);
-        for _ in 0..2 {
+        // The second run finds what the first has left of whole batches.
+        for tokens in [256, 0] {
             let logits = bundles.file("logits.npy");
             let mut arguments = bundles.generate(&host.address, OPTIONS);
             arguments.extend(words("--dump-logits", &[&logits]));
             let report = run(arguments).json();
             assert_eq!(report["token_ids"], demo["token_ids"]);
             assert_eq!(report["text"], demo["text"]);
-            assert_eq!(report["checks_passed"], demo["checks_passed"]);
+            assert_eq!(report["offline"]["tokens"], tokens);
+            assert_eq!(report["online"]["checks_passed"], demo["online"]["checks_passed"]);
             assert_eq!(report["checks_failed"], 0);
             // Who has no weights cannot compare.
             assert_eq!(report["identical_tokens"], Value::Null);
@@ -46,9 +48,11 @@ fn two_devices_at_once() {
     let (demo, _) = demo(MODEL);
     let bundles = Bundles::of(MODEL);
     let host = Host::of(&bundles);
-    let runs: Vec<_> = (0..2)
-        .map(|_| Process::start(&mut program(bundles.generate(&host.address, OPTIONS))))
-        .collect();
+    let runs = ["first", "second"].map(|store| {
+        let mut arguments = bundles.generate(&host.address, OPTIONS);
+        arguments.extend(words("--correlations", &[&bundles.file(store)]));
+        Process::start(&mut program(arguments))
+    });
     for run in runs {
         assert_eq!(run.finish().json()["token_ids"], demo["token_ids"]);
     }
@@ -78,17 +82,9 @@ fn a_host_of_another_model() {
 
 /// A device in the middle of a session, with correlations that were made before.
 fn slow_device(bundles: &Bundles, host: &Host) -> Process {
-    let file = bundles.file("correlations");
-    let line = "provision --tokens 32 --weights";
-    let device = bundles.device();
-    run(words(line, &[&bundles.host(), &"--model", &device, &"--out", &file])).succeeded();
+    bundles.provision(32);
     // 16 + 9 steps of 8 groups and 10 heads, 20 ms each.
-    let mut arguments =
-        bundles.generate(&host.address, &OPTIONS.replace("--pace 0", "--pace 20000"));
-    arguments.extend(words("--correlations", &[&file]));
-    let mut device = Process::start(&mut program(arguments));
-    device.until(|| std::fs::read(&file).unwrap()[64] > 0);
-    device
+    bundles.session(&host.address, &OPTIONS.replace("--pace 0", "--pace 20000"))
 }
 
 #[test]

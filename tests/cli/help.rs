@@ -2,8 +2,17 @@
 
 use crate::tool::run;
 
-const COMMANDS: [&str; 8] =
-    ["", "demo", "generate", "serve", "convert", "convert host", "convert device", "provision"];
+const COMMANDS: [&str; 9] = [
+    "",
+    "demo",
+    "generate",
+    "prepare",
+    "serve",
+    "convert",
+    "convert host",
+    "convert device",
+    "provision",
+];
 
 fn help(command: &str) -> String {
     let shown = run(command.split_whitespace().chain(["--help"])).succeeded();
@@ -49,7 +58,12 @@ fn defaults_and_units_are_named() {
             assert!(text.contains(said), "{said:?} is not in the help of {command}: {text}");
         }
     }
-    assert!(squeezed("generate").contains("a port if it is not 7766"));
+    for command in ["generate", "prepare"] {
+        assert!(squeezed(command).contains("a port if it is not 7766"));
+    }
+    for command in ["generate", "prepare", "provision"] {
+        assert!(squeezed(command).contains("[default: `correlations` in the device's folder]"));
+    }
     let serve = squeezed("serve");
     assert!(serve.contains("--listen <IP:PORT>") && serve.contains("[default: 127.0.0.1:7766]"));
     assert!(serve.contains("0 takes all cores [default: 0]"));

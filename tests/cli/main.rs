@@ -1,12 +1,13 @@
 //! The program as a person runs it: the real binary, its processes, files and messages.
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
-mod correlations;
 mod demo;
 mod files;
 mod halves;
 mod help;
+mod prepare;
 mod prompts;
 mod signals;
+mod store;
 mod tool;
 mod usage;

@@ -16,6 +16,18 @@ pub(crate) const MODEL: &str = "tiny-tied-f32";
 pub(crate) const OTHER: &str = "tiny-untied-bf16";
 pub(crate) const MODELS: [&str; 3] = [MODEL, OTHER, "tiny-gqa-f16-sharded"];
 
+/// An address where no host is.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
+
+thread_local! {
+    static STATE: TempDir = folder();
+}
+
+/// Where the programs of this test remember the newest states of their stores.
+pub(crate) fn state() -> PathBuf {
+    STATE.with(|folder| folder.path().to_owned())
+}
+
 /// Nothing here takes longer on a machine that is busy otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,6 +43,7 @@ pub(crate) fn folder() -> TempDir {
 pub(crate) fn program<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subrosa"));
     command.args(arguments).env_remove("RUST_LOG").env("COLUMNS", "100").stdin(Stdio::null());
+    command.env("XDG_STATE_HOME", state());
     command
 }
 
@@ -226,6 +239,33 @@ impl Bundles {
     /// A path beside the bundles.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The device's store, where nothing else is said.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.device().join("correlations")
+    }
+
+    /// Adds to the device's store.
+    pub(crate) fn provision(&self, tokens: u32) -> Outcome {
+        let line = format!("provision --tokens {tokens} --weights");
+        run(words(&line, &[&self.host(), &"--model", &self.device()])).succeeded()
+    }
+
+    /// Tokens that the device's store holds of every group, as `prepare` says it.
+    pub(crate) fn held(&self) -> u32 {
+        let line = format!("prepare --host {NOBODY} --tokens 1 --model");
+        let said = run(words(&line, &[&self.device()])).succeeded().stderr;
+        let number = said.split(" holds ").nth(1).unwrap().split(' ').next().unwrap();
+        number.parse().unwrap()
+    }
+
+    /// Starts `generate` on a store that lacks nothing, and waits until its session has begun.
+    pub(crate) fn session(&self, host: &str, options: &str) -> Process {
+        let before = std::fs::read(self.store()).unwrap();
+        let mut process = Process::start(&mut program(self.generate(host, options)));
+        process.until(|| std::fs::read(self.store()).unwrap() != before);
+        process
     }
 
     /// Arguments of `generate` with this model's device.

@@ -19,7 +19,9 @@ fn commands_and_arguments() {
     wrong("generate --model x", &["--host <ADDR>"]);
     wrong("generate --host x", &["--model <DEVICE_DIR>"]);
     wrong("serve", &["--model <DIR>"]);
-    wrong("provision --weights x --model y", &["--out <FILE>"]);
+    wrong("provision --weights x", &["--model <DEVICE_DIR>"]);
+    wrong("provision --weights x --model y --out z", &["unexpected argument '--out'"]);
+    wrong("prepare --host x --model y", &["--tokens <COUNT>"]);
     wrong("demo --prompt a --prompt-ids 1", &["--prompt <TEXT>", "cannot be used with"]);
     wrong("demo --raw --prompt-ids 1", &["--raw", "cannot be used with"]);
 }
@@ -55,7 +57,9 @@ fn numbers() {
     wrong("demo --prompt-ids 1,b", &["--prompt-ids", "'b'"]);
     wrong("demo --prompt-ids 1,,2", &["--prompt-ids"]);
     wrong("demo --prompt-ids -1", &["-1"]);
-    wrong("provision --weights x --model y --out z --tokens 0", &["--tokens"]);
+    wrong("provision --weights x --model y --tokens 0", &["--tokens"]);
+    wrong("prepare --host x --model y --tokens 0", &["--tokens"]);
+    wrong("prepare --host x --model y --tokens 9 --batch 300", &["--batch"]);
     wrong("serve --model x --sessions 0", &["--sessions"]);
     wrong("serve --model x --listen localhost", &["--listen"]);
     wrong("serve --model x --listen 127.0.0.1", &["--listen"]);

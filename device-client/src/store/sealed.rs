@@ -264,11 +264,17 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
         at
     }
 
-    /// Bytes that the store takes on its medium.
+    /// Units that there is room for beside those that are held.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn room(&self) -> usize {
+        self.header.capacity() - self.state.entries.len()
+    }
+
+    /// Where the last unit ends on the medium, which is not shorter unless it is damaged.
+    #[must_use]
+    pub fn end(&self) -> u64 {
         let ends = self.state.entries.iter().map(|e| e.offset + e.length(&self.shapes));
-        ends.max().unwrap_or_else(|| self.header.regions_offset())
+        ends.max().unwrap_or(0)
     }
 }
 

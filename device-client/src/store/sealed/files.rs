@@ -175,7 +175,7 @@ pub(super) fn open_token(
     let tag: [u8; TAG_BYTES] = (&*tag).try_into().map_err(|_| StoreError::Storage)?;
     ChaCha20Poly1305::new(key.expose().into())
         .decrypt_inout_detached(&token_nonce(token).into(), id, (&mut *sealed).into(), &tag.into())
-        .map_err(|_| StoreError::Storage)?;
+        .map_err(|_| StoreError::Damaged)?;
     for (z, word) in z.iter_mut().zip(sealed.chunks_exact(4)) {
         *z = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
     }
