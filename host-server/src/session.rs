@@ -176,8 +176,7 @@ impl Session {
                 let schedule = Schedule::new(&config, prompt_bucket, output_bucket, chunk)
                     .map_err(|_| FaultCode::Limits)?;
                 let largest = config.largest();
-                let words =
-                    largest.rows.max(largest.columns).saturating_mul(chunk as usize);
+                let words = largest.rows.max(largest.columns).saturating_mul(chunk as usize);
                 let limit = MAX_PAYLOAD.min(hello.max_payload as usize);
                 if words.saturating_mul(4).saturating_add(8) > limit {
                     return Err(FaultCode::Limits.into());
