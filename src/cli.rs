@@ -101,7 +101,7 @@ pub(crate) struct Request {
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
     /// Microseconds between the public moments at which requests may leave, so that the time of
-    /// the device's own computing does not show; 0 sends at once
+    /// the device's own computing does not show, as far as it fits; 0 sends at once
     #[arg(long, default_value_t = 1000, value_name = "MICROSECONDS")]
     pub(crate) pace: u64,
     /// Write the logits to an .npy file: f32, one row for each generated position

@@ -7,16 +7,26 @@ use indicatif::ProgressBar;
 use kernel::bundle::DeviceBundle;
 use kernel::schedule::Schedule;
 use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
 
 /// What a person sees of a run.
+///
+/// Terminals and pipes are written by a thread of their own: however slow they are, and whether
+/// there is text to write or not, the session does not wait for them.
 pub(crate) struct Display<'a> {
     bundle: &'a DeviceBundle<'a>,
     interrupts: &'a Interrupts,
-    bar: ProgressBar,
-    tokens: u64,
-    /// No text is shown, or no more: a bar counts the tokens.
     ended: bool,
-    text: Text,
+    screen: Option<(Sender<Show>, JoinHandle<()>)>,
+}
+
+/// What the thread is told.
+enum Show {
+    /// Rows of the prompt's bucket that are done, of how many.
+    Prompt(u32, u32),
+    /// Tokens of the answer that are done, and the text of the last, while there is text.
+    Token(u64, Option<Vec<u8>>),
 }
 
 impl<'a> Display<'a> {
@@ -27,16 +37,64 @@ impl<'a> Display<'a> {
         schedule: &Schedule,
         quiet: bool,
     ) -> Self {
-        let bar = progress::count("prompt", u64::from(schedule.prompt_bucket()));
-        let tokens = u64::from(schedule.output_bucket());
-        Self { bundle, interrupts, bar, tokens, ended: quiet, text: Text::default() }
+        let (sender, shows) = mpsc::channel();
+        let mut screen = Screen {
+            bar: progress::count("prompt", u64::from(schedule.prompt_bucket())),
+            tokens: u64::from(schedule.output_bucket()),
+            ended: quiet,
+            text: Text::default(),
+        };
+        let thread = std::thread::spawn(move || {
+            while let Ok(show) = shows.recv() {
+                screen.show(show);
+            }
+            screen.end_text();
+            screen.bar.finish_and_clear();
+        });
+        Self { bundle, interrupts, ended: quiet, screen: Some((sender, thread)) }
     }
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Prefill { rows, of } => {
-                self.bar.set_position(u64::from(*rows));
+        let show = match event {
+            Event::Prefill { rows, of } => Show::Prompt(*rows, *of),
+            Event::Logits { .. } => return,
+            Event::Token { index, token, sound } => {
+                let ends = !sound || self.bundle.stop_tokens().contains(token);
+                self.ended |= ends || self.interrupts.is_hidden();
+                let text = (!self.ended).then(|| self.bundle.token_text(*token).to_vec());
+                Show::Token(u64::from(*index) + 1, text)
+            }
+        };
+        if let Some((sender, _)) = &self.screen {
+            let _ = sender.send(show);
+        }
+    }
+}
+
+impl Drop for Display<'_> {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.screen.take() {
+            drop(sender);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's side.
+struct Screen {
+    bar: ProgressBar,
+    tokens: u64,
+    /// No text is shown, or no more: a bar counts the tokens.
+    ended: bool,
+    text: Text,
+}
+
+impl Screen {
+    fn show(&mut self, show: Show) {
+        match show {
+            Show::Prompt(rows, of) => {
+                self.bar.set_position(u64::from(rows));
                 if rows == of {
                     self.bar.finish_and_clear();
                     if self.ended {
@@ -44,22 +102,15 @@ impl<'a> Display<'a> {
                     }
                 }
             }
-            Event::Logits { .. } => {}
-            Event::Token { index, token, sound } => {
-                let done = u64::from(*index) + 1;
-                if self.ended {
-                    self.bar.set_position(done);
-                    return;
-                }
-                let ends = !sound || self.bundle.stop_tokens().contains(token);
-                if ends || self.interrupts.is_hidden() {
-                    self.end_text();
-                    self.bar = progress::count("to the end", self.tokens);
-                    self.bar.set_position(done);
-                } else if self.text.add(self.bundle.token_text(*token)).is_err() {
-                    // A closed pipe ends the display, not the session.
-                    self.ended = true;
-                }
+            Show::Token(done, _) if self.ended => self.bar.set_position(done),
+            Show::Token(done, None) => {
+                self.end_text();
+                self.bar = progress::count("to the end", self.tokens);
+                self.bar.set_position(done);
+            }
+            Show::Token(_, Some(text)) => {
+                // A closed pipe ends the display, not the session.
+                self.ended = self.text.add(&text).is_err();
             }
         }
     }
@@ -69,13 +120,6 @@ impl<'a> Display<'a> {
             self.ended = true;
             let _ = self.text.end();
         }
-    }
-}
-
-impl Drop for Display<'_> {
-    fn drop(&mut self) {
-        self.end_text();
-        self.bar.finish_and_clear();
     }
 }
 

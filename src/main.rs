@@ -7,6 +7,7 @@ mod display;
 mod dump;
 mod entropy;
 mod interrupt;
+mod link;
 mod offline;
 mod online;
 mod plain;

@@ -1,14 +1,13 @@
 //! The offline phase: correlations from a host, with a progress bar.
 
 use crate::entropy::SystemEntropy;
-use crate::online::connect;
+use crate::link::Link;
 use crate::progress;
 use crate::report::{Bytes, Cheated, Phase};
 use anyhow::{Context, Result, bail};
 use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
 use device_client::store::CorrelationStore;
 use device_client::unit::{UnitWorkspace, body_bytes, row_bytes, unit_words};
-use embedded_io_adapters::tokio_1::FromTokio;
 use kernel::bundle::DeviceBundle;
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::model::{GroupId, ModelConfig};
@@ -24,6 +23,8 @@ use std::time::{Duration, Instant};
 const ATTEMPTS: u32 = 3;
 /// Pause between them.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Time for a host to answer: it works out a unit's first rows before it sends any.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What a preparation will move, worked out before it starts.
 #[derive(Clone, Copy, Debug)]
@@ -136,10 +137,12 @@ fn device_seconds<S: ParameterSet>(config: &ModelConfig, units: &[GroupId]) -> R
         .sum())
 }
 
-/// Bytes that the offline phase works in.
-pub(crate) fn memory(set: ParameterId) -> usize {
+/// Bytes that the offline phase works in: a unit's workspace, a frame, and the images of the
+/// largest unit, which the store holds until the unit has been checked.
+pub(crate) fn memory(config: &ModelConfig, set: ParameterId) -> usize {
     let unit = with_masked_set!(set, S => 4 * unit_words::<S>() + S::N, 0);
-    unit + HEADER_BYTES + MAX_PAYLOAD
+    let images = 4 * config.largest().rows * set.degree_and_rank().0;
+    unit + HEADER_BYTES + MAX_PAYLOAD + images
 }
 
 /// Fetches what `demand` needs into `store`. Refused units are asked for again, under fresh
@@ -159,8 +162,8 @@ pub(crate) async fn fetch(
         }
         if attempt > 0 {
             eprintln!(
-                "{} checks failed: those units are dropped and made anew",
-                phase.checks_failed
+                "{} units failed their check and were dropped: they are made anew",
+                units.len()
             );
             tokio::time::sleep(PAUSE).await;
         }
@@ -189,7 +192,11 @@ pub(crate) async fn fetch(
         outcome.context("preparing correlations failed")?;
     }
     let (units, _) = plan(bundle.config(), demand, store, set);
-    if units.is_empty() { Ok(phase) } else { Err(Cheated { failed: phase.checks_failed }.into()) }
+    if units.is_empty() {
+        Ok(phase)
+    } else {
+        Err(Cheated::Offline { failed: phase.checks_failed }.into())
+    }
 }
 
 async fn session<S: ParameterSet>(
@@ -200,7 +207,8 @@ async fn session<S: ParameterSet>(
     estimate: Estimate,
     phase: &mut Phase,
 ) -> Result<()> {
-    let stream = connect(host).await.with_context(|| format!("connecting to {host}"))?;
+    let link =
+        Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))?;
     let mut words = vec![0; unit_words::<S>()];
     let mut noise = vec![0; S::N];
     let mut frame = vec![0; HEADER_BYTES + MAX_PAYLOAD];
@@ -210,7 +218,7 @@ async fn session<S: ParameterSet>(
     };
     let bar = progress::bytes("preparing", estimate.bytes_up + estimate.bytes_down);
     let result = prepare::<S, Scalar, _, _, _>(
-        FromTokio::new(stream),
+        link,
         bundle,
         store,
         units,

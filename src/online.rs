@@ -1,6 +1,7 @@
 //! The online phase, and the same run in the clear.
 
 use crate::entropy::SystemEntropy;
+use crate::link::Link;
 use crate::plain::PlainProducts;
 use crate::report::Phase;
 use anyhow::{Context, Result, anyhow};
@@ -10,7 +11,6 @@ use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate
 use device_client::masked::{MaskedSession, frame_bytes, masked_words};
 use device_client::store::CorrelationStore;
 use device_client::transport::Connector;
-use embedded_io_adapters::tokio_1::FromTokio;
 use host_server::model::HostBundle;
 use kernel::bundle::DeviceBundle;
 use kernel::params::ParameterId;
@@ -19,15 +19,16 @@ use kernel::stream::Entropy;
 use kernel::wire::SessionId;
 use std::io;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 use tokio::time::{Interval, MissedTickBehavior};
 
 /// Attempts to reach a host again when the link breaks, and the pause before each.
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(1);
+/// Time for a host to answer before the link counts as broken.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a run produced.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Transcript {
     pub(crate) tokens: Vec<u32>,
     pub(crate) logits: Vec<Vec<f32>>,
@@ -125,7 +126,8 @@ impl Run<'_> {
         let mut request = vec![0; frame_bytes(config, chunk).max(256)];
         let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
         // A host that is not there must not cost correlations: reach it before they are reserved.
-        let first = connect(host).await.with_context(|| format!("connecting to {host}"))?;
+        let first =
+            Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))?;
         let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;
         let started = Instant::now();
         let connector = TcpConnector::new(host, first, self.pace);
@@ -167,24 +169,17 @@ impl Run<'_> {
     }
 }
 
-/// A TCP connection that sends at once.
-pub(crate) async fn connect(host: &str) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(host).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
 /// TCP to a fixed address, requests on a fixed grid of time, a fixed number of further attempts.
 struct TcpConnector {
     host: String,
     /// A link that is there already.
-    first: Option<TcpStream>,
+    first: Option<Link>,
     left: u32,
     grid: Option<Interval>,
 }
 
 impl TcpConnector {
-    fn new(host: &str, first: TcpStream, pace: Duration) -> Self {
+    fn new(host: &str, first: Link, pace: Duration) -> Self {
         let grid = (!pace.is_zero()).then(|| {
             let mut grid = tokio::time::interval(pace);
             // A deadline that was missed is skipped: the next one is on the same grid.
@@ -196,14 +191,13 @@ impl TcpConnector {
 }
 
 impl Connector for TcpConnector {
-    type Io = FromTokio<TcpStream>;
+    type Io = Link;
 
     async fn connect(&mut self) -> Result<Self::Io, io::Error> {
-        let stream = match self.first.take() {
-            Some(stream) => stream,
-            None => connect(&self.host).await?,
-        };
-        Ok(FromTokio::new(stream))
+        match self.first.take() {
+            Some(link) => Ok(link),
+            None => Link::connect(&self.host, PATIENCE).await,
+        }
     }
 
     async fn departure(&mut self) {

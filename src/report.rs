@@ -4,20 +4,37 @@ use core::fmt;
 use serde::Serialize;
 use std::time::Duration;
 
-/// The host's answers failed a check. Nothing of the run is shown.
+/// The host's answers failed a check.
 #[derive(Debug)]
-pub(crate) struct Cheated {
-    pub(crate) failed: u64,
+pub(crate) enum Cheated {
+    /// Units were refused in every attempt.
+    Offline {
+        /// How often.
+        failed: u64,
+    },
+    /// Products were wrong: nothing of the run is shown from the first on.
+    Online {
+        /// How many.
+        failed: u64,
+    },
 }
 
 impl fmt::Display for Cheated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the host's answers are wrong: {} checks failed, so nothing after the first failure is shown; \
-             keys and masks of the session are erased. Use another host, or ask its operator",
-            self.failed
-        )
+        match self {
+            Self::Offline { failed } => write!(
+                f,
+                "the host's answers are wrong: {failed} units failed their check, in several \
+                 attempts, and were dropped; the good ones are kept. Use another host, or ask its \
+                 operator"
+            ),
+            Self::Online { failed } => write!(
+                f,
+                "the host's answers are wrong: {failed} checks failed, so nothing after the first \
+                 failure is shown, and the session's correlations are burned. Use another host, or \
+                 ask its operator"
+            ),
+        }
     }
 }
 

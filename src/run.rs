@@ -123,21 +123,27 @@ pub(crate) async fn run(
             bundle: parties.device.len(),
             decoder: run.decoder_memory(),
             online: run.session_memory(),
-            offline: if offline.tokens > 0 { offline::memory(request.batch) } else { 0 },
+            offline: if offline.tokens > 0 { offline::memory(&config, request.batch) } else { 0 },
             correlation_per_token: 4 * config.total_rows(),
         },
         backend: parties.backend,
     };
-    if let Some(weights) = parties.weights {
-        compare(&run, weights, &transcript, &mut report).await?;
-    }
-    if let Some(file) = logits_file {
-        file.write(&transcript.logits, config.vocab as usize)?;
+    let cheated = report.online.checks_failed;
+    if cheated == 0 {
+        if let Some(weights) = parties.weights {
+            compare(&run, weights, &transcript, &mut report).await?;
+        }
+        if let Some(file) = logits_file {
+            file.write(&transcript.logits, config.vocab as usize)?;
+        }
     }
     if request.json {
         writeln!(std::io::stdout(), "{}", report.json()?)?;
     } else {
         eprint!("\n{report}");
+    }
+    if cheated > 0 {
+        return Err(Cheated::Online { failed: cheated }.into());
     }
     if report.identical_tokens == Some(false) || report.identical_logits == Some(false) {
         bail!("the private run differs from the run in the clear: this is a bug, please report it");
@@ -172,9 +178,6 @@ async fn session(
     let result = run.masked(&parties.host, store, request.batch, |event| display.show(event)).await;
     drop(display);
     let (transcript, online) = result?;
-    if online.checks_failed > 0 {
-        return Err(Cheated { failed: online.checks_failed }.into());
-    }
     interrupts.session_ends()?;
     Ok((transcript, online))
 }

@@ -133,6 +133,7 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
     /// None for a link that breaks here: the schedule is complete.
     pub async fn close(mut self) -> Result<(Verdict, u64, u64), ErrorOf<K>> {
         let length = self.session.bye(self.request)?;
+        self.connector.departure().await;
         if let Some(mut link) = self.link.take() {
             let _ = link.send(&self.request[..length]).await;
             self.bytes_up += link.bytes_up;

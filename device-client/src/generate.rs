@@ -36,7 +36,6 @@ pub struct Sampling {
 /// What a run has come to.
 ///
 /// `sound` is whether all products so far have passed their checks; if not, show nothing of it.
-#[derive(Debug)]
 pub enum Event<'a> {
     /// Rows of the prompt's bucket are done.
     Prefill {
@@ -63,6 +62,12 @@ pub enum Event<'a> {
         /// Whether it may be shown.
         sound: bool,
     },
+}
+
+impl core::fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Event")
+    }
 }
 
 /// Why a run ended early.

@@ -36,12 +36,17 @@ impl<E> From<WireError> for PrepareError<E> {
 }
 
 /// Memory of a preparation.
-#[derive(Debug)]
 pub struct PrepareMemory<'b> {
     /// The unit's workspace.
     pub unit: UnitWorkspace<'b>,
     /// One frame, in or out; its length bounds the frames.
     pub frame: &'b mut [u8],
+}
+
+impl core::fmt::Debug for PrepareMemory<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("PrepareMemory")
+    }
 }
 
 /// What has happened, for a progress bar.

@@ -19,12 +19,17 @@ use zeroize::Zeroize;
 const COORDINATES: usize = 4;
 
 /// Memory that a unit works in. Its contents are secret; it is erased when the unit ends.
-#[derive(Debug)]
 pub struct UnitWorkspace<'b> {
     /// [`unit_words`] words.
     pub words: &'b mut [u32],
     /// N bytes.
     pub noise: &'b mut [i8],
+}
+
+impl core::fmt::Debug for UnitWorkspace<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("UnitWorkspace")
+    }
 }
 
 /// Words that a unit of set `S` needs: the key, the check sums, masks, one ciphertext.

@@ -2,7 +2,7 @@ use super::Decoder;
 use kernel::model::{GroupId, GroupKind};
 
 /// A product that the decoder waits for: y = W x for each of T rows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'r> {
     /// The matrix W, m x n.
     pub group: GroupId,
@@ -10,6 +10,16 @@ pub struct Request<'r> {
     pub tokens: usize,
     /// T x n, row-major, each in `[-32767, 32767]`. Secret, but for its length.
     pub x: &'r [i32],
+}
+
+impl core::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { group, tokens, .. } = self;
+        f.debug_struct("Request")
+            .field("group", group)
+            .field("tokens", tokens)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Decoder<'_> {

@@ -11,6 +11,9 @@ pub struct MemoryStore {
     groups: Vec<Group>,
     /// The unit that is being received.
     open: Option<(usize, Unit, usize)>,
+    /// Refused units, to be erased with the next reservation: erasing one takes time, and the
+    /// pause after a unit must not tell its verdict.
+    refused: Vec<Unit>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +55,7 @@ impl MemoryStore {
             .filter_map(|group| config.shape(group))
             .map(|GroupShape { rows, columns }| Group { rows, columns, ..Group::default() })
             .collect();
-        Self { groups, open: None }
+        Self { groups, open: None, refused: Vec::new() }
     }
 
     /// Bytes of z that are held.
@@ -99,6 +102,7 @@ impl CorrelationStore for MemoryStore {
                 return Err(StoreError::TooFew { group: group.0, available, needed });
             }
         }
+        self.refused.clear();
         for (index, group) in self.groups.iter_mut().enumerate() {
             group.burn(group.reserved);
             group.reserved = demand(GroupId(index as u32));
@@ -154,6 +158,8 @@ impl CorrelationStore for MemoryStore {
         }
         if accept {
             self.groups[index].units.push_back(unit);
+        } else {
+            self.refused.push(unit);
         }
         Ok(())
     }

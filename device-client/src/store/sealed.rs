@@ -12,8 +12,9 @@
 //! | the rest | regions of units: for each token its z, under ChaCha20-Poly1305 |
 //!
 //! The state is sealed under a key that derives from the device's check seed, each unit under one
-//! that derives from its mask seed; the nonce of a token is its index. A state that no longer
-//! names a unit has erased it: without the seed its images are noise.
+//! that derives from its mask seed; the nonce of a token is its index. When both slots hold states
+//! that no longer name a unit, it is erased: without the seed its images are noise. A unit of which
+//! some tokens are left keeps its seed, and with it the masks of the tokens before them.
 //!
 //! A copy of the storage that is put back is an older state, which would use masks again. A
 //! [`Witness`] outside the storage remembers the newest sequence number and has the copy refused;
@@ -206,6 +207,18 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
         masks: Seed,
         z: &[u32],
     ) -> Result<(), StoreError> {
+        self.write_unit(group, tokens, masks, z, true)
+    }
+
+    /// Writes a unit's records and a state, which names the unit if `keep`.
+    fn write_unit(
+        &mut self,
+        group: GroupId,
+        tokens: usize,
+        masks: Seed,
+        z: &[u32],
+        keep: bool,
+    ) -> Result<(), StoreError> {
         let group = group.0 as usize;
         let rows = self.shapes.get(group).ok_or(StoreError::Order)?.rows;
         if tokens == 0 || z.len() != tokens * rows {
@@ -227,18 +240,17 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
         }
         self.medium.sync().map_err(storage)?;
         let first = self.state.next[group];
-        self.state.next[group] += tokens as u64;
-        self.state.entries.push(Entry {
-            group: group as u32,
-            tokens: tokens as u32,
-            first,
-            offset,
-            masks,
-        });
+        if keep {
+            let (group, tokens) = (group as u32, tokens as u32);
+            self.state.next[group as usize] += u64::from(tokens);
+            self.state.entries.push(Entry { group, tokens, first, offset, masks });
+        }
         if let Err(error) = self.commit_state() {
             // What the storage holds is unknown now: the number moves on, the unit is not offered.
-            self.state.entries.pop();
-            self.state.next[group] = first;
+            if keep {
+                self.state.entries.pop();
+                self.state.next[group] = first;
+            }
             return Err(sealed(error));
         }
         Ok(())
@@ -330,7 +342,9 @@ impl<M: Medium, W: Witness, E: Entropy> CorrelationStore for SealedStore<M, W, E
                 index += 1;
             }
         }
-        self.commit_state().map_err(|error| {
+        // Twice: the second write takes the seeds of what is reserved out of the older slot too.
+        let written = self.commit_state().and_then(|()| self.commit_state());
+        written.map_err(|error| {
             // The reservation may or may not be durable; it is burned either way.
             self.cursors.clone_from(&self.state.used);
             sealed(error)
@@ -390,10 +404,8 @@ impl<M: Medium, W: Witness, E: Entropy> CorrelationStore for SealedStore<M, W, E
         if open.rows != self.shapes[open.group].rows {
             return Err(StoreError::Order);
         }
-        if !accept {
-            return Ok(());
-        }
+        // A refused unit costs the same writes: the host must not see the verdict in the pause.
         let masks = Seed::from_bytes(*open.masks.expose());
-        self.put_unit(GroupId(open.group as u32), open.tokens, masks, &open.z)
+        self.write_unit(GroupId(open.group as u32), open.tokens, masks, &open.z, accept)
     }
 }

@@ -7,12 +7,17 @@ use core::marker::PhantomData;
 use zeroize::Zeroize;
 
 /// Memory that encryption works in, erased after use: N words and N bytes.
-#[derive(Debug)]
 pub struct EncryptScratch<'a> {
     /// One mask polynomial.
     pub mask: &'a mut [u32],
     /// The noise.
     pub noise: &'a mut [i8],
+}
+
+impl core::fmt::Debug for EncryptScratch<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("EncryptScratch")
+    }
 }
 
 /// Encrypts `message`, N residues modulo t, as ciphertext `coordinate` of the unit.

@@ -28,13 +28,13 @@ impl Keystream {
 
     /// Overwrites `out` with the words from block `counter` on.
     pub(crate) fn words(&mut self, counter: u32, out: &mut [u32]) {
-        // Positions are below 2^32 blocks by construction; past the end the library refuses, and
-        // the zeros left in `out` would be noticed by every check above.
         out.fill(0);
-        if self.0.try_seek(u64::from(counter) * BLOCK_BYTES).is_ok() {
-            let written = self.0.try_apply_keystream(bytemuck::cast_slice_mut(out));
-            debug_assert!(written.is_ok());
-        }
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(out);
+        let seek = self.0.try_seek(u64::from(counter) * BLOCK_BYTES);
+        let written = seek.and_then(|()| self.0.try_apply_keystream(bytes));
+        // Dimensions keep every position far below the end of a stream, at 2^32 blocks. If they did
+        // not, zeros must never stand for random words: a mask of zeros would show what it hides.
+        assert!(written.is_ok(), "a position beyond the end of a ChaCha20 stream");
         if cfg!(target_endian = "big") {
             out.iter_mut().for_each(|w| *w = u32::from_le(*w));
         }

@@ -100,7 +100,9 @@ impl Header {
         state: &State,
         entropy: &mut E,
     ) -> Result<Vec<u8>, SealedError> {
-        let mut out = alloc::vec![0; NONCE_BYTES];
+        // In one piece: a vector that grew would leave copies of the seeds behind.
+        let mut out = Vec::with_capacity(self.sealed_bytes());
+        out.resize(NONCE_BYTES, 0);
         // A fresh random nonce: after a power cut the same number may be given to another state.
         entropy.fill(&mut out).map_err(|_| SealedError::Entropy)?;
         state.encode(self.state_bytes, &mut out);
