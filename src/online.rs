@@ -125,7 +125,7 @@ impl Run<'_> {
         let mut words = vec![0; masked_words(config, chunk)];
         let mut request = vec![0; frame_bytes(config, chunk).max(256)];
         let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
-        // A host that is not there must not cost correlations: reach it before they are reserved.
+        // A host that is not there is an error at once; later the link is tried again.
         let first =
             Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))?;
         let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;

@@ -52,7 +52,7 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
     /// [`frame_bytes`](crate::masked::frame_bytes) bytes each.
     ///
     /// # Errors
-    /// As the link or the host fails; the session's correlations are burned then.
+    /// As the link or the host fails; correlations are burned only once the session is open.
     pub async fn open(
         session: MaskedSession<'a, C>,
         connector: K,

@@ -81,6 +81,7 @@ pub struct MaskedSession<'a, C: CorrelationStore> {
     /// z of the product under way, then residues on their way in or out.
     words: &'a mut [u32],
     pending: Option<Pending>,
+    reserved: bool,
     answered: u32,
     poison: Poison,
     checks: u32,
@@ -105,11 +106,13 @@ impl<C: CorrelationStore> Drop for MaskedSession<'_, C> {
 }
 
 impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
-    /// Reserves the whole schedule's correlations and opens a session. `words` has
-    /// [`masked_words`] words.
+    /// Prepares a session, for which the store must hold enough. `words` has [`masked_words`] words.
+    ///
+    /// The whole schedule's correlations are reserved when the host has opened the session, before
+    /// the first product: a host that is busy, or serves another model, costs none.
     ///
     /// # Errors
-    /// [`SessionError`]; correlations are reserved only if it succeeds.
+    /// [`SessionError`]; nothing is reserved.
     pub fn open(
         bundle: &'a DeviceBundle<'a>,
         store: &'a mut C,
@@ -126,7 +129,12 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         if words.len() < masked_words(config, chunk) {
             return Err(SessionError::Order);
         }
-        store.reserve(&|group| schedule.demand(config, group))?;
+        for group in config.groups() {
+            let (available, needed) = (store.available(group), schedule.demand(config, group));
+            if available < needed {
+                return Err(StoreError::TooFew { group: group.0, available, needed }.into());
+            }
+        }
         Ok(Self {
             bundle,
             store,
@@ -135,6 +143,7 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
             id,
             words,
             pending: None,
+            reserved: false,
             answered: 0,
             poison: Poison::default(),
             checks: 0,
@@ -181,17 +190,22 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         Ok(())
     }
 
-    /// Takes in the frame that opens the session: the host serves this device's model.
+    /// Takes in the frame that opens the session, and reserves the whole schedule's correlations in
+    /// one durable step; a session that is resumed has them already.
     ///
     /// # Errors
-    /// [`WireError`], [`WireError::Model`] among them.
-    pub fn welcome(&self, header: &Header, payload: &[u8]) -> Result<(), WireError> {
+    /// A [`WireError`], [`WireError::Model`] among them, or as the store fails.
+    pub fn welcome(&mut self, header: &Header, payload: &[u8]) -> Result<(), SessionError> {
         self.expect(header, FrameType::Welcome)?;
-        if decode_body::<Welcome>(payload)?.digest == self.bundle.digest() {
-            Ok(())
-        } else {
-            Err(WireError::Model)
+        if decode_body::<Welcome>(payload)?.digest != self.bundle.digest() {
+            return Err(WireError::Model.into());
         }
+        if !self.reserved {
+            let (config, schedule) = (self.bundle.config(), &self.schedule);
+            self.store.reserve(&|group| schedule.demand(config, group))?;
+            self.reserved = true;
+        }
+        Ok(())
     }
 
     /// Masks a request into a frame and returns the frame's length. The frame is kept by the
@@ -206,7 +220,8 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
     ) -> Result<usize, SessionError> {
         let shape = self.bundle.shape(request.group);
         let (tokens, n, m) = (request.tokens, shape.columns, shape.rows);
-        if self.pending.is_some()
+        if !self.reserved
+            || self.pending.is_some()
             || request.x.len() != tokens * n
             || tokens * (n.max(m) + m) > self.words.len()
         {

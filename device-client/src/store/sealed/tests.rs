@@ -421,3 +421,26 @@ fn a_full_medium_keeps_what_there_is_and_space_is_used_again() {
         assert_eq!(store.available(GroupId(2)), 2);
     });
 }
+
+/// A unit that is kept and one that is refused cost the same operations, in the same places.
+#[test]
+fn a_verdict_does_not_show_in_the_writes() {
+    with_bundle(1, 2, |bundle| {
+        let writes = |accept: bool| {
+            let disk = Shared::default();
+            let mut store = new_store(&disk, bundle);
+            let before = disk.0.borrow().operations;
+            store.begin_unit(GroupId(1), 3, Seed::from_bytes([9; 32])).unwrap();
+            for _ in 0..shapes(&CONFIG)[1].rows {
+                store.put_row(&[1, 2, 3]).unwrap();
+            }
+            store.finish_unit(accept).unwrap();
+            let available = store.available(GroupId(1));
+            let disk = disk.0.borrow();
+            (disk.operations - before, disk.durable.len(), available)
+        };
+        let (kept, refused) = (writes(true), writes(false));
+        assert_eq!((kept.0, kept.1), (refused.0, refused.1));
+        assert_eq!((kept.2, refused.2), (5, 2));
+    });
+}
