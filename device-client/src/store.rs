@@ -6,6 +6,8 @@
 
 #[cfg(feature = "alloc")]
 mod memory;
+#[cfg(feature = "alloc")]
+mod receiving;
 #[cfg(feature = "sealed")]
 pub mod sealed;
 

@@ -1,3 +1,4 @@
+use super::receiving::{Images, Receiving};
 use super::{CorrelationStore, StoreError};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -10,7 +11,7 @@ use zeroize::Zeroize;
 pub struct MemoryStore {
     groups: Vec<Group>,
     /// The unit that is being received.
-    open: Option<(usize, Unit, usize)>,
+    open: Option<Receiving>,
     /// Refused units, to be erased with the next reservation: erasing one takes time, and the
     /// pause after a unit must not tell its verdict.
     refused: Vec<Unit>,
@@ -31,18 +32,12 @@ struct Unit {
     tokens: usize,
     /// Tokens already taken or burned.
     used: usize,
-    z: Vec<u32>,
+    z: Images,
 }
 
 impl core::fmt::Debug for Unit {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Unit").field("tokens", &self.tokens).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Unit {
-    fn drop(&mut self) {
-        self.z.zeroize();
     }
 }
 
@@ -61,7 +56,7 @@ impl MemoryStore {
     /// Bytes of z that are held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.groups.iter().flat_map(|g| &g.units).map(|unit| 4 * unit.z.len()).sum()
+        self.groups.iter().flat_map(|g| &g.units).map(|unit| 4 * unit.z.0.len()).sum()
     }
 }
 
@@ -82,7 +77,7 @@ impl Group {
         let rows = self.rows;
         for _ in 0..tokens {
             if let Some(unit) = self.front() {
-                unit.z[unit.used * rows..][..rows].zeroize();
+                unit.z.0[unit.used * rows..][..rows].zeroize();
                 unit.used += 1;
             }
         }
@@ -120,7 +115,7 @@ impl CorrelationStore for MemoryStore {
         let unit = group.front().ok_or(StoreError::Order)?;
         let token = unit.used;
         one_time_mask(&unit.masks, token, 0, r);
-        let held = &mut unit.z[token * rows..][..rows];
+        let held = &mut unit.z.0[token * rows..][..rows];
         z.copy_from_slice(held);
         held.zeroize();
         unit.used += 1;
@@ -128,36 +123,21 @@ impl CorrelationStore for MemoryStore {
     }
 
     fn begin_unit(&mut self, group: GroupId, tokens: usize, masks: Seed) -> Result<(), StoreError> {
-        let index = group.0 as usize;
-        let rows = self.groups.get(index).ok_or(StoreError::Order)?.rows;
-        let mut z = Vec::new();
-        let words = rows.checked_mul(tokens).ok_or(StoreError::Full)?;
-        z.try_reserve_exact(words).map_err(|_| StoreError::Full)?;
-        z.resize(words, 0);
-        self.open = Some((index, Unit { masks, tokens, used: 0, z }, 0));
+        let rows = self.groups.get(group.0 as usize).ok_or(StoreError::Order)?.rows;
+        self.open = Some(Receiving::new(group, rows, tokens, masks)?);
         Ok(())
     }
 
     fn put_row(&mut self, z: &[u32]) -> Result<(), StoreError> {
-        let (index, unit, row) = self.open.as_mut().ok_or(StoreError::Order)?;
-        let rows = self.groups[*index].rows;
-        if *row == rows || z.len() != unit.tokens {
-            return Err(StoreError::Order);
-        }
-        for (held, &z) in unit.z.iter_mut().skip(*row).step_by(rows).zip(z) {
-            *held = z;
-        }
-        *row += 1;
-        Ok(())
+        self.open.as_mut().ok_or(StoreError::Order)?.put_row(z)
     }
 
     fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError> {
-        let (index, unit, row) = self.open.take().ok_or(StoreError::Order)?;
-        if row != self.groups[index].rows {
-            return Err(StoreError::Order);
-        }
+        let Receiving { group, tokens, masks, z, .. } =
+            self.open.take().ok_or(StoreError::Order)?.complete()?;
+        let unit = Unit { masks, tokens, used: 0, z };
         if accept {
-            self.groups[index].units.push_back(unit);
+            self.groups[group.0 as usize].units.push_back(unit);
         } else {
             self.refused.push(unit);
         }

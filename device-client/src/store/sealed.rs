@@ -28,6 +28,7 @@ mod tests;
 
 pub use medium::{Medium, MediumError, Witness};
 
+use super::receiving::Receiving;
 use super::{CorrelationStore, StoreError};
 use alloc::vec::Vec;
 use files::{HEADER_BYTES, Header, TAG_BYTES, open_token, seal_token};
@@ -82,21 +83,6 @@ pub struct SealedStore<M: Medium, W: Witness, E: Entropy> {
     /// For each group the next reserved token; reserved up to the state's `used`.
     cursors: Vec<u64>,
     open: Option<Receiving>,
-}
-
-/// A unit that is being received, token-major.
-struct Receiving {
-    group: usize,
-    tokens: usize,
-    masks: Seed,
-    z: Vec<u32>,
-    rows: usize,
-}
-
-impl Drop for Receiving {
-    fn drop(&mut self) {
-        self.z.zeroize();
-    }
 }
 
 impl<M: Medium, W: Witness, E: Entropy> core::fmt::Debug for SealedStore<M, W, E> {
@@ -378,34 +364,18 @@ impl<M: Medium, W: Witness, E: Entropy> CorrelationStore for SealedStore<M, W, E
 
     fn begin_unit(&mut self, group: GroupId, tokens: usize, masks: Seed) -> Result<(), StoreError> {
         let rows = self.shapes.get(group.0 as usize).ok_or(StoreError::Order)?.rows;
-        let words = rows.checked_mul(tokens).ok_or(StoreError::Full)?;
-        let mut z = Vec::new();
-        z.try_reserve_exact(words).map_err(|_| StoreError::Full)?;
-        z.resize(words, 0);
-        self.open = Some(Receiving { group: group.0 as usize, tokens, masks, z, rows: 0 });
+        self.open = Some(Receiving::new(group, rows, tokens, masks)?);
         Ok(())
     }
 
     fn put_row(&mut self, z: &[u32]) -> Result<(), StoreError> {
-        let open = self.open.as_mut().ok_or(StoreError::Order)?;
-        let rows = self.shapes[open.group].rows;
-        if open.rows == rows || z.len() != open.tokens {
-            return Err(StoreError::Order);
-        }
-        for (held, &z) in open.z.iter_mut().skip(open.rows).step_by(rows).zip(z) {
-            *held = z;
-        }
-        open.rows += 1;
-        Ok(())
+        self.open.as_mut().ok_or(StoreError::Order)?.put_row(z)
     }
 
     fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError> {
-        let open = self.open.take().ok_or(StoreError::Order)?;
-        if open.rows != self.shapes[open.group].rows {
-            return Err(StoreError::Order);
-        }
+        let Receiving { group, tokens, masks, z, .. } =
+            self.open.take().ok_or(StoreError::Order)?.complete()?;
         // A refused unit costs the same writes: the host must not see the verdict in the pause.
-        let masks = Seed::from_bytes(*open.masks.expose());
-        self.write_unit(GroupId(open.group as u32), open.tokens, masks, &open.z, accept)
+        self.write_unit(group, tokens, masks, &z.0, accept)
     }
 }
