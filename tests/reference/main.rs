@@ -90,21 +90,32 @@ fn largest(row: &[f32]) -> usize {
     (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap()
 }
 
-/// Measured: 0.0228, 0.0291 and 0.0259 for these models of random weights, 0.0093 to 0.0099 for the
-/// demo model. Nearly all of it is the rounding of weights to int8; activations have 16 bits.
-const RELATIVE: [(&str, f64); 3] =
-    [("tiny-tied-f32", 0.04), ("tiny-untied-bf16", 0.04), ("tiny-gqa-f16-sharded", 0.04)];
+/// Measured: 0.0149 to 0.0291 for these models of random weights, 0.0093 to 0.0099 for the demo
+/// model. Nearly all of it is the rounding of weights to int8; activations have 16 bits.
+const RELATIVE: f64 = 0.04;
+const FIXTURES: [&str; 9] = [
+    "tiny-tied-f32",
+    "tiny-untied-bf16",
+    "tiny-gqa-f16-sharded",
+    "tiny-rope-linear",
+    "tiny-rope-dynamic",
+    "tiny-rope-llama3",
+    "tiny-rope-yarn",
+    "tiny-biases",
+    "tiny-new-config",
+];
 
 #[test]
 fn fixtures_are_close_to_the_float_model() {
-    for (name, bound) in RELATIVE {
+    for name in FIXTURES {
         let model = Model::convert(&fixtures().join(name));
         let reference = Reference::read(&fixtures().join(name).join("reference.safetensors"), "");
         let distance = distance(&model.logits(&reference.tokens), &reference.logits, model.vocab());
         println!("{name}: {distance:?}");
-        assert_eq!(distance.positions, 24);
-        assert!(distance.relative < bound, "{name}: {distance:?}");
-        assert!(distance.agreeing >= 22, "{name}: {distance:?}");
+        assert!(distance.positions >= 24);
+        assert!(distance.relative < RELATIVE, "{name}: {distance:?}");
+        let disagreeing = distance.positions - distance.agreeing;
+        assert!(12 * disagreeing <= distance.positions, "{name}: {distance:?}");
         // What is close to a tie may go either way.
         assert!(distance.worst_lead < 0.1, "{name}: {distance:?}");
     }
