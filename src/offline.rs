@@ -7,7 +7,7 @@ use crate::report::{Bytes, Cheated, Phase};
 use anyhow::{Context, Result, bail};
 use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
 use device_client::store::CorrelationStore;
-use device_client::unit::{UnitWorkspace, body_bytes, row_bytes, unit_words};
+use device_client::unit::{UnitWorkspace, unit_words};
 use kernel::bundle::DeviceBundle;
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::model::{GroupId, ModelConfig};
@@ -15,7 +15,7 @@ use kernel::params::{Limbs, ParameterId, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::Seed;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, body_bytes, row_bytes};
 use kernel::with_masked_set;
 use std::time::{Duration, Instant};
 

@@ -126,13 +126,6 @@ impl<'a> Decoder<'a> {
         (self.position, self.rows, self.live, self.pending) = (0, 0, 0, None);
     }
 
-    /// Overwrites with zeros all memory that may hold something of the text.
-    ///
-    /// The same as [`Decoder::reset`]; dropping the decoder does it too.
-    pub fn erase(&mut self) {
-        self.reset();
-    }
-
     /// Begins a step of T = `tokens.len() + dummies` rows through all layers.
     ///
     /// The tokens take the next positions. The dummy rows come behind them: their x is zero, they

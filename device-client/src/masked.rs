@@ -181,13 +181,7 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
     /// [`WireError`].
     fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
         let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
-        if header.session != self.id || header.set != self.set {
-            return Err(WireError::Session);
-        }
-        if header.frame != frame || header.sequence != sequence {
-            return Err(WireError::Order);
-        }
-        Ok(())
+        header.expect((self.id, self.set), frame, sequence)
     }
 
     /// Takes in the frame that opens the session, and reserves the whole schedule's correlations in

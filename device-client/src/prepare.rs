@@ -188,12 +188,7 @@ impl<Io: Read + Write> Link<Io> {
         frame: &'p mut [u8],
     ) -> Result<&'p [u8], TransportError<Io::Error>> {
         let (header, payload) = self.transport.receive(payload(frame)?).await?;
-        if header.session != self.id || header.set != self.set {
-            return Err(WireError::Session.into());
-        }
-        if header.frame != kind || header.sequence != self.received {
-            return Err(WireError::Order.into());
-        }
+        header.expect((self.id, self.set), kind, self.received)?;
         self.received += 1;
         Ok(payload)
     }

@@ -10,8 +10,8 @@ use kernel::params::{MASKED_LIMBS, ParameterSet};
 use kernel::ring::RingOps;
 use kernel::stream::{Label, PublicSeed, Seed, check_vector, one_time_mask_coordinates};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, UnitOpen, WireError, pack_residues, packed_len,
-    unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, UnitOpen, WireError, body_bytes, pack_residues,
+    packed_len, row_bytes, unpack_residues,
 };
 use zeroize::Zeroize;
 
@@ -40,18 +40,6 @@ pub const fn unit_words<S: ParameterSet>() -> usize {
         + COORDINATES * S::N
         + MASKED_LIMBS.len() * S::LIMB_WORDS
         + S::N
-}
-
-/// Packed bytes of one body: N residues of each limb.
-#[must_use]
-pub const fn body_bytes(n: usize) -> usize {
-    packed_len(MASKED_LIMBS[0], n) + packed_len(MASKED_LIMBS[1], n)
-}
-
-/// Packed bytes of one result row: K masks and a body of N residues, each limb.
-#[must_use]
-pub const fn row_bytes(n: usize, k: usize) -> usize {
-    packed_len(MASKED_LIMBS[0], (k + 1) * n) + packed_len(MASKED_LIMBS[1], (k + 1) * n)
 }
 
 /// Why a unit ended early.

@@ -15,7 +15,7 @@ pub use message::{
     BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, Hello, Purpose, UnitOpen, Welcome, decode_body,
     encode_body,
 };
-pub use residues::{pack_residues, packed_len, unpack_residues};
+pub use residues::{body_bytes, pack_residues, packed_len, row_bytes, unpack_residues};
 
 /// A frame that breaks the protocol. All of it is visible to the peer: no secret is involved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -5,7 +5,8 @@ use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, pack_residues, packed_len, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, body_bytes, pack_residues, packed_len,
+    row_bytes, unpack_residues,
 };
 
 /// Bytes of result ciphertexts that a unit holds at a time.
@@ -88,13 +89,8 @@ impl UnitJob {
         (self.rank + 1) * self.degree
     }
 
-    const fn row_bytes(&self) -> usize {
-        packed_len(MASKED_LIMBS[0], self.limb_words())
-            + packed_len(MASKED_LIMBS[1], self.limb_words())
-    }
-
     const fn rows_per_frame(&self) -> usize {
-        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / self.row_bytes()
+        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / row_bytes(self.degree, self.rank)
     }
 
     /// Takes in a payload of bodies; `true` when all coordinates are there.
@@ -107,12 +103,13 @@ impl UnitJob {
         if first != self.received || count == 0 || count > self.shape.columns - first {
             return Err(WireError::Order);
         }
-        let sizes = MASKED_LIMBS.map(|p| packed_len(p, self.degree));
-        if packed.len() != count * (sizes[0] + sizes[1]) {
+        let size = body_bytes(self.degree);
+        if packed.len() != count * size {
             return Err(WireError::Length);
         }
-        for (j, body) in (first..).zip(packed.chunks_exact(sizes[0] + sizes[1])) {
-            let (plain, scale) = body.split_at(sizes[0]);
+        let split = packed_len(MASKED_LIMBS[0], self.degree);
+        for (j, body) in (first..).zip(packed.chunks_exact(size)) {
+            let (plain, scale) = body.split_at(split);
             let place = j * self.degree..(j + 1) * self.degree;
             unpack_residues(MASKED_LIMBS[0], plain, &mut self.bodies[0][place.clone()])?;
             unpack_residues(MASKED_LIMBS[1], scale, &mut self.bodies[1][place])?;
@@ -193,12 +190,12 @@ impl UnitJob {
     fn frame(&mut self) -> Vec<u8> {
         let count = self.rows_per_frame().min(self.block.end - self.next_sent);
         let block = Block { index: self.next_sent as u32, count: count as u32 };
-        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * self.row_bytes()];
+        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * row_bytes(self.degree, self.rank)];
         let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
         prefix.copy_from_slice(&block.encode());
         let words = self.limb_words();
         let split = packed_len(MASKED_LIMBS[0], words);
-        for (i, row) in packed.chunks_exact_mut(self.row_bytes()).enumerate() {
+        for (i, row) in packed.chunks_exact_mut(row_bytes(self.degree, self.rank)).enumerate() {
             let at = (self.next_sent - self.block.start + i) * words;
             let (plain, scale) = row.split_at_mut(split);
             for (limb, bytes) in [plain, scale].into_iter().enumerate() {

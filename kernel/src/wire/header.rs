@@ -121,6 +121,25 @@ impl Header {
         out
     }
 
+    /// Checks that this is the frame that is due: of this session, this type and this number.
+    ///
+    /// # Errors
+    /// [`WireError::Session`] before [`WireError::Order`].
+    pub fn expect(
+        &self,
+        (session, set): (SessionId, ParameterId),
+        frame: FrameType,
+        sequence: u32,
+    ) -> Result<(), WireError> {
+        if self.session != session || self.set != set {
+            return Err(WireError::Session);
+        }
+        if self.frame != frame || self.sequence != sequence {
+            return Err(WireError::Order);
+        }
+        Ok(())
+    }
+
     /// Reads a header.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
 use super::WireError;
+use crate::params::MASKED_LIMBS;
 use crate::prime::{Prime, PrimeId};
 
 /// Bytes of `count` packed residues: 4 each modulo t; modulo Delta 7 for each two, where an odd
@@ -9,6 +10,18 @@ pub const fn packed_len(p: PrimeId, count: usize) -> usize {
         PrimeId::T => 4 * count,
         PrimeId::Delta => count.div_ceil(2) * 7,
     }
+}
+
+/// Packed bytes of one body of a unit: N residues of each limb.
+#[must_use]
+pub const fn body_bytes(degree: usize) -> usize {
+    packed_len(MASKED_LIMBS[0], degree) + packed_len(MASKED_LIMBS[1], degree)
+}
+
+/// Packed bytes of one result row of a unit: K mask polynomials and a body, each limb.
+#[must_use]
+pub const fn row_bytes(degree: usize, rank: usize) -> usize {
+    body_bytes((rank + 1) * degree)
 }
 
 /// Packs residues: little-endian words for t; for Delta, `a + 2^28 b` as seven little-endian
