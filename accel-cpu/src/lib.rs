@@ -14,6 +14,9 @@
 //! | up to 8 | each row against each column, several rows at a time, one pass over the matrix | memory |
 //! | more | columns packed in tiles of 16, up to six rows against a tile | multiply-adds |
 //!
+//! With the feature `concrete-ntt`, `Concrete` is a second implementation of
+//! [`RingOps`](kernel::ring::RingOps), by the crate of that name.
+//!
 //! What runs inside the loops is a [`Level`]: an instruction set with a file of its own under
 //! `arch/`, which is also the only place with `unsafe` code. The best one that the processor has
 //! is found once, when a [`Cpu`] is made; any other can be asked for, and all give equal results.
@@ -48,6 +51,8 @@
     )
 )]
 mod arch;
+#[cfg(feature = "concrete-ntt")]
+mod concrete;
 mod cpu;
 mod digits;
 mod few;
@@ -57,5 +62,7 @@ mod matrix;
 mod planes;
 mod team;
 
+#[cfg(feature = "concrete-ntt")]
+pub use concrete::Concrete;
 pub use cpu::{Builder, Cpu, UnsupportedLevel};
 pub use level::Level;
