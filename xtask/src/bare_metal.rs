@@ -6,9 +6,8 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::shell;
 
@@ -60,10 +59,10 @@ pub(crate) fn check() -> Result<()> {
             file.display()
         );
     }
-    let target_dir = target_dir()?;
+    let target_dir = shell::target_dir("bare-metal")?;
     for name in CRATES {
         let mut build = shell::command(sysroot.join("bin/cargo"));
-        forget_toolchain(&mut build);
+        shell::forget_toolchain(&mut build);
         build
             .env("RUSTC", sysroot.join("bin/rustc"))
             .env("RUSTC_BOOTSTRAP", "1")
@@ -81,30 +80,6 @@ pub(crate) fn check() -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A folder of its own: the compiler is another one than that of the other steps.
-fn target_dir() -> Result<PathBuf> {
-    let dir = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let dir = shell::root().join(dir).join("bare-metal");
-    std::path::absolute(dir).context("cannot name the target folder")
-}
-
-/// Takes out of the environment what belongs to the toolchain that runs xtask.
-fn forget_toolchain(command: &mut Command) {
-    for name in [
-        "CARGO",
-        "CARGO_BUILD_TARGET",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "LD_LIBRARY_PATH",
-        "RUSTC",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTFLAGS",
-        "RUSTUP_TOOLCHAIN",
-    ] {
-        command.env_remove(name);
-    }
 }
 
 /// The dependencies in a tree that have a feature from [`HOSTED`], as `name/feature`.

@@ -3,6 +3,7 @@
 
 mod bare_metal;
 mod licences;
+mod neon;
 mod packages;
 mod rules;
 mod shell;

@@ -9,8 +9,8 @@ use crate::shell;
 
 /// A C linker for programs and procedural macros, and the toolchain for bare metal: a compiler
 /// with the source of its core library, and a linker; valgrind, and the symbols of the C library
-/// that it wants.
-const NEEDED: [&str; 8] = [
+/// that it wants; a linker, a C library and an emulator for 64-bit ARM.
+const NEEDED: [&str; 11] = [
     "gcc",
     "libc6-dev",
     "rustc-web",
@@ -19,6 +19,9 @@ const NEEDED: [&str; 8] = [
     "binutils-arm-none-eabi",
     "valgrind",
     "libc6-dbg",
+    "gcc-aarch64-linux-gnu",
+    "libc6-dev-arm64-cross",
+    "qemu-user",
 ];
 
 /// Installs the missing packages where it may. Elsewhere it names them and succeeds: a step that
@@ -43,14 +46,16 @@ pub(crate) fn install() -> Result<()> {
         .context("is Debian's security archive among the sources? A recent rustc-web comes from it")
 }
 
-fn apt(arguments: &[&str]) -> std::process::Command {
+/// `apt-get`, which asks nothing.
+pub(crate) fn apt(arguments: &[&str]) -> std::process::Command {
     let mut command = shell::command("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-o", "Acquire::Retries=3"]);
     command.args(arguments);
     command
 }
 
-fn installed(package: &str) -> bool {
+/// Whether a package is installed; never where there is no dpkg.
+pub(crate) fn installed(package: &str) -> bool {
     shell::command("dpkg-query")
         .args(["--show", "--showformat=${db:Status-Status}", package])
         .stderr(Stdio::null())

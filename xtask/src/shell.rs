@@ -38,6 +38,29 @@ pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command
     command
 }
 
+/// Takes out of the environment what belongs to the toolchain that runs xtask.
+pub(crate) fn forget_toolchain(command: &mut Command) {
+    for name in [
+        "CARGO",
+        "CARGO_BUILD_TARGET",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "LD_LIBRARY_PATH",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+    ] {
+        command.env_remove(name);
+    }
+}
+
+/// A folder for what another compiler builds, beside what ours does.
+pub(crate) fn target_dir(name: &str) -> Result<PathBuf> {
+    let dir = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    std::path::absolute(root().join(dir).join(name)).context("cannot name the target folder")
+}
+
 /// Shows a command, runs it, and fails if it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{bare_metal, licences, packages, rules, shell};
+use crate::{bare_metal, licences, neon, packages, rules, shell};
 
 /// One step; the order here is the order they run in. Quick ones come first, and the tests last,
 /// so that the count of passed tests is the last thing above the summary.
@@ -29,12 +29,14 @@ pub(crate) enum Step {
     Docs,
     /// Check with valgrind that no branch and no address depends on a secret
     ConstantTime,
+    /// Run accel-cpu's tests on an emulated 64-bit ARM, with both NEON levels
+    Neon,
     /// Run the documentation's examples and all other tests
     Unit,
 }
 
 impl Step {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -43,6 +45,7 @@ impl Step {
         Self::Clippy,
         Self::Docs,
         Self::ConstantTime,
+        Self::Neon,
         Self::Unit,
     ];
 
@@ -57,6 +60,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Docs => "docs",
             Self::ConstantTime => "constant-time",
+            Self::Neon => "neon",
             Self::Unit => "unit",
         }
     }
@@ -72,6 +76,7 @@ impl Step {
             Self::Clippy => clippy(),
             Self::Docs => docs(),
             Self::ConstantTime => constant_time(),
+            Self::Neon => neon::check(),
             Self::Unit => unit(),
         }
     }
@@ -104,8 +109,10 @@ fn constant_time() -> Result<()> {
     shell::run(shell::cargo(test).env("SUBROSA_REQUIRE_VALGRIND", "1"))
 }
 
-/// The tests, with cargo-nextest where it is installed.
+/// The tests, with cargo-nextest where it is installed; first those of an optional backend.
 fn unit() -> Result<()> {
+    let oracle = ["--package", "accel-cpu", "--features", "concrete-ntt", "--test", "ring_ops"];
+    shell::run(shell::cargo(["test", "--locked"]).args(oracle))?;
     let nextest = shell::cargo(["nextest", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
