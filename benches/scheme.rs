@@ -2,13 +2,13 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
-use kernel::params::{Limbs, Masked256x16, Masked4096x1, ParameterSet};
+use kernel::params::{Limbs, Masked256x16, Masked4096x1, MaskedSet, ParameterSet};
 use kernel::prime::{Prime, T};
 use kernel::ring::Scalar;
 use kernel::stream::Seed;
 use std::hint::black_box;
 
-fn set<S: ParameterSet>(criterion: &mut Criterion) {
+fn set<S: MaskedSet>(criterion: &mut Criterion) {
     let seed = Seed::from_bytes([7; 32]);
     let public = seed.derive_public();
     let mut key = vec![0; SecretKey::<S>::WORDS];

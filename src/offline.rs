@@ -11,7 +11,7 @@ use device_client::unit::{UnitWorkspace, unit_words};
 use kernel::bundle::DeviceBundle;
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::model::{GroupId, ModelConfig};
-use kernel::params::{Limbs, ParameterId, ParameterSet};
+use kernel::params::{Limbs, MaskedSet, ParameterId, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::Seed;
@@ -99,7 +99,7 @@ fn plan(
 
 /// Seconds of the device's own work for units of these groups: what one body and one row take here
 /// and now, times their number. The link and the host come on top.
-fn device_seconds<S: ParameterSet>(config: &ModelConfig, units: &[GroupId]) -> Result<f64> {
+fn device_seconds<S: MaskedSet>(config: &ModelConfig, units: &[GroupId]) -> Result<f64> {
     const TRIALS: u32 = 3;
     let seed = Seed::random(&mut SystemEntropy)?;
     let public = seed.derive_public();
@@ -199,7 +199,7 @@ pub(crate) async fn fetch(
     }
 }
 
-async fn session<S: ParameterSet>(
+async fn session<S: MaskedSet>(
     host: &str,
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,

@@ -6,7 +6,7 @@ use crate::unit::{Unit, UnitError, UnitWorkspace};
 use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
-use kernel::params::ParameterSet;
+use kernel::params::MaskedSet;
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
@@ -85,7 +85,7 @@ pub async fn prepare<S, R, Io, C, N>(
     mut observe: impl FnMut(PrepareEvent),
 ) -> Result<(), PrepareError<Io::Error>>
 where
-    S: ParameterSet,
+    S: MaskedSet,
     R: RingOps,
     Io: Read + Write,
     C: CorrelationStore,

@@ -6,7 +6,7 @@ use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
 use kernel::check::{Poison, UnitCheck};
 use kernel::glwe::{EncryptScratch, LengthError, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::model::{GroupId, GroupShape};
-use kernel::params::{MASKED_LIMBS, ParameterSet};
+use kernel::params::{MASKED_LIMBS, MaskedSet};
 use kernel::ring::RingOps;
 use kernel::stream::{Label, PublicSeed, Seed, check_vector, one_time_mask_coordinates};
 use kernel::wire::{
@@ -34,7 +34,7 @@ impl core::fmt::Debug for UnitWorkspace<'_> {
 
 /// Words that a unit of set `S` needs: the key, the check sums, masks, one ciphertext.
 #[must_use]
-pub const fn unit_words<S: ParameterSet>() -> usize {
+pub const fn unit_words<S: MaskedSet>() -> usize {
     SecretKey::<S>::WORDS
         + UnitCheck::words(S::N)
         + COORDINATES * S::N
@@ -64,7 +64,7 @@ impl From<LengthError> for UnitError {
 }
 
 /// A unit in progress.
-pub struct Unit<'b, S: ParameterSet, R: RingOps> {
+pub struct Unit<'b, S: MaskedSet, R: RingOps> {
     bundle: &'b DeviceBundle<'b>,
     group: GroupId,
     shape: GroupShape,
@@ -79,7 +79,7 @@ pub struct Unit<'b, S: ParameterSet, R: RingOps> {
     ring: PhantomData<R>,
 }
 
-impl<S: ParameterSet, R: RingOps> core::fmt::Debug for Unit<'_, S, R> {
+impl<S: MaskedSet, R: RingOps> core::fmt::Debug for Unit<'_, S, R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Unit").field("group", &self.group).finish_non_exhaustive()
     }
@@ -103,7 +103,7 @@ impl Drop for Scratch<'_> {
     }
 }
 
-impl<'b, S: ParameterSet, R: RingOps> Unit<'b, S, R> {
+impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
     /// Begins a unit for `group` under a fresh seed.
     ///
     /// # Errors

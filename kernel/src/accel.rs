@@ -5,6 +5,7 @@
 //! backend's own business.
 
 mod reference;
+pub mod ring;
 
 pub use reference::Reference;
 
@@ -27,6 +28,15 @@ pub enum AccelError {
     /// No matrix has this identifier.
     #[error("unknown matrix")]
     UnknownMatrix,
+    /// No set of evaluation keys has this identifier.
+    #[error("unknown evaluation keys")]
+    UnknownKeys,
+    /// A product needs the key of an automorphism that was not sent. The peer's fault.
+    #[error("an evaluation key is missing")]
+    MissingKey,
+    /// The parameter set is not one of direct mode, or this backend does not have it.
+    #[error("parameter set not available for direct mode")]
+    UnknownSet,
     /// The row source ended early or failed.
     #[error("reading the matrix rows failed")]
     Rows,

@@ -12,6 +12,9 @@
 //! | [`params`] | parameter sets as types, with their security and failure bounds |
 //! | [`stream`] | ChaCha20 streams addressed by position, and the samplers over them |
 //! | [`glwe`] | secret keys, seeded encryption, two-lane decryption |
+//! | [`galois`], [`gadget`] | automorphisms, and the digits of key switching |
+//! | [`trace`] | the layout and the order of an encrypted matrix product |
+//! | [`direct`] | direct mode: evaluation keys, modulus switch, decryption, noise |
 //! | [`mask`] | one-time masks: `c = x + r`, `y = d - z` |
 //! | [`check`] | the linear check that catches a cheating host |
 //! | [`quant`] | the int8 weight quantiser and the 16-bit activation quantiser |
@@ -122,6 +125,9 @@ pub mod bundle;
 pub mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod direct;
+pub mod gadget;
+pub mod galois;
 pub mod glwe;
 pub mod mask;
 pub mod model;
@@ -132,4 +138,5 @@ pub mod quant;
 pub mod ring;
 pub mod schedule;
 pub mod stream;
+pub mod trace;
 pub mod wire;

@@ -12,7 +12,7 @@ pub use limbs::{LimbVisitor, Limbs};
 pub use security::largest_log2_modulus;
 
 use crate::ntt;
-use crate::prime::{Delta, Prime, PrimeId, T};
+use crate::prime::{Delta, Prime, Prime26, Prime29, PrimeId, T};
 #[cfg(feature = "hazmat")]
 use crate::prime::{InsecureDelta97, InsecureT17};
 
@@ -20,25 +20,67 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Parameters of the scheme in masked mode: GLWE of rank K over degree N, `q = t * Delta`.
+/// Parameters of the scheme: GLWE of rank K over degree N, modulo the product of its limbs.
 pub trait ParameterSet: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'static {
     /// The number of the set on the wire.
     const ID: ParameterId;
-    /// Ring degree N: the tokens that one unit prepares.
+    /// Ring degree N: in masked mode, the tokens that one unit prepares.
     const N: usize;
     /// Rank K.
     const K: usize;
-    /// The plaintext modulus t, which is also the first limb.
+    /// The plaintext modulus t.
     type Plain: Prime;
-    /// The second limb Delta: it holds the noise alone.
-    type Scale: Prime;
-    /// The limbs of the ciphertext modulus, in wire order.
+    /// The limbs of the ciphertext modulus q, in wire order.
     type Chain: Limbs;
 
     /// Words of one ciphertext limb: K mask polynomials, then the body.
     const LIMB_WORDS: usize = (Self::K + 1) * Self::N;
     /// Words of the masks of one ciphertext limb.
     const MASK_WORDS: usize = Self::K * Self::N;
+    /// Words of the bodies of one ciphertext: what a device sends.
+    const BODY_WORDS: usize = Self::N * Self::Chain::COUNT;
+
+    /// Adds `round(q m / t)` modulo the prime of a limb, for each residue m of `message`, to `body`.
+    ///
+    /// With `r` the centred residue of `q m` modulo t, `q m - r` is a multiple of t, and the quotient
+    /// is `-r / t` modulo every other limb; the limb t itself, where there is one, holds `(q / t) m`.
+    fn encode_assign<P: Prime>(message: &[u32], body: &mut [u32]) {
+        let t = u128::from(Self::Plain::VALUE);
+        if P::VALUE == Self::Plain::VALUE {
+            let scale = (Self::Chain::MODULUS / t % u128::from(P::VALUE)) as u32;
+            for (b, &m) in body.iter_mut().zip(message) {
+                *b = P::add(*b, P::mul(scale, m));
+            }
+            return;
+        }
+        let modulus = (Self::Chain::MODULUS % t) as u32;
+        if modulus == 0 {
+            return;
+        }
+        let factor = P::neg(P::inv(P::reduce(Self::Plain::VALUE.into())));
+        for (b, &m) in body.iter_mut().zip(message) {
+            let r = Self::Plain::centre(Self::Plain::mul(modulus, m));
+            *b = P::add(*b, P::mul(P::from_i64(r.into()), factor));
+        }
+    }
+}
+
+/// Masked mode's parameters: `q = t * Delta`, limb 0 modulo t and limb 1 modulo Delta.
+pub trait MaskedSet: ParameterSet {
+    /// The second limb Delta: it holds the noise alone.
+    type Scale: Prime;
+}
+
+/// Direct mode's parameters: rank 1, and a gadget that cuts each limb into digits.
+pub trait DirectSet: ParameterSet {
+    /// Digits of each limb's residue; [`gadget`](crate::gadget) has their sizes.
+    const DIGITS: usize;
+    /// The first limb, and one of two that decryption works modulo.
+    type First: Prime;
+    /// The second limb, and the other of the two.
+    type Second: Prime;
+    /// Key-switching bodies and masks of one automorphism.
+    const GADGET: usize = Self::DIGITS * Self::Chain::COUNT;
 }
 
 /// A parameter set; the discriminant is its number on the wire.
@@ -50,7 +92,10 @@ pub trait ParameterSet: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync +
 /// | 3 | `Masked1024x4` | 1024 | 4 |
 /// | 4 | `Masked512x8` | 512 | 8 |
 /// | 5 | `Masked256x16` | 256 | 16 |
+/// | 16 | `Direct4096` | 4096 | 1 |
 /// | 0xf0 | `InsecureMasked16x1` (`hazmat`) | 16 | 1 |
+/// | 0xf2 | `InsecureDirect64` (`hazmat`) | 64 | 1 |
+/// | 0xf3 | `InsecureDirect8` (`hazmat`) | 8 | 1 |
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -65,12 +110,20 @@ pub enum ParameterId {
     Masked512x8 = 4,
     /// [`Masked256x16`].
     Masked256x16 = 5,
+    /// [`Direct4096`].
+    Direct4096 = 16,
     /// [`InsecureMasked16x1`].
     #[cfg(feature = "hazmat")]
     InsecureMasked16x1 = 0xf0,
     /// [`InsecureToy4x1`]; never on the wire.
     #[cfg(feature = "hazmat")]
     InsecureToy4x1 = 0xf1,
+    /// [`InsecureDirect64`].
+    #[cfg(feature = "hazmat")]
+    InsecureDirect64 = 0xf2,
+    /// [`InsecureDirect8`].
+    #[cfg(feature = "hazmat")]
+    InsecureDirect8 = 0xf3,
 }
 
 macro_rules! parameter_sets {
@@ -84,21 +137,48 @@ macro_rules! parameter_sets {
             const N: usize = $n;
             const K: usize = $k;
             type Plain = $plain;
-            type Scale = $scale;
             type Chain = ($plain, $scale);
+        }
+        impl MaskedSet for $name {
+            type Scale = $scale;
         }
         const _: () = {
             assert!(ntt::supports::<$plain>($n) && ntt::supports::<$scale>($n));
-            parameter_sets!(@ $n * $k, ($plain, $scale), $name $(, $insecure)?);
+            parameter_sets!(@ $n * $k, ($plain, $scale) $(, $insecure)?);
         };
     )+};
-    (@ $dimension:expr, $chain:ty, $name:ident) => {
+    (@ $dimension:expr, $chain:ty) => {
         assert!(
             <$chain as Limbs>::LOG2_MODULUS <= largest_log2_modulus($dimension),
             "the set is below 128 bits of post-quantum security"
         );
     };
-    (@ $dimension:expr, $chain:ty, $name:ident, insecure) => {};
+    (@ $dimension:expr, $chain:ty, insecure) => {};
+}
+
+macro_rules! direct_sets {
+    ($($(#[$doc:meta])* $name:ident: N $n:literal $(, $insecure:ident)?;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
+        impl sealed::Sealed for $name {}
+        impl ParameterSet for $name {
+            const ID: ParameterId = ParameterId::$name;
+            const N: usize = $n;
+            const K: usize = 1;
+            type Plain = T;
+            type Chain = (Prime29, Delta, Prime26);
+        }
+        impl DirectSet for $name {
+            const DIGITS: usize = 3;
+            type First = Prime29;
+            type Second = Delta;
+        }
+        const _: () = {
+            assert!(ntt::supports::<Prime29>($n) && ntt::supports::<Prime26>($n));
+            parameter_sets!(@ $n, (Prime29, Delta, Prime26) $(, $insecure)?);
+        };
+    )+};
 }
 
 parameter_sets! {
@@ -112,6 +192,19 @@ parameter_sets! {
     Masked512x8: N 512, K 8, T, Delta;
     /// N = 256, rank 16: the default.
     Masked256x16: N 256, K 16, T, Delta;
+}
+
+direct_sets! {
+    /// Direct mode: N = 4096, q = (2^29 - 2^18 + 1) (2^28 - 2^16 + 1) (2^26 - 2^16 + 1), nine digits.
+    Direct4096: N 4096;
+}
+
+#[cfg(feature = "hazmat")]
+direct_sets! {
+    /// Direct mode's moduli at N = 64: no security, for tests at speed.
+    InsecureDirect64: N 64, insecure;
+    /// Direct mode's moduli at N = 8: no security, for tests at speed.
+    InsecureDirect8: N 8, insecure;
 }
 
 #[cfg(feature = "hazmat")]
@@ -132,8 +225,13 @@ impl ParameterId {
             3 => Self::Masked1024x4,
             4 => Self::Masked512x8,
             5 => Self::Masked256x16,
+            16 => Self::Direct4096,
             #[cfg(feature = "hazmat")]
             0xf0 => Self::InsecureMasked16x1,
+            #[cfg(feature = "hazmat")]
+            0xf2 => Self::InsecureDirect64,
+            #[cfg(feature = "hazmat")]
+            0xf3 => Self::InsecureDirect8,
             _ => return None,
         })
     }
@@ -163,10 +261,15 @@ impl ParameterId {
             Self::Masked1024x4 => of::<Masked1024x4>(),
             Self::Masked512x8 => of::<Masked512x8>(),
             Self::Masked256x16 => of::<Masked256x16>(),
+            Self::Direct4096 => of::<Direct4096>(),
             #[cfg(feature = "hazmat")]
             Self::InsecureMasked16x1 => of::<InsecureMasked16x1>(),
             #[cfg(feature = "hazmat")]
             Self::InsecureToy4x1 => of::<InsecureToy4x1>(),
+            #[cfg(feature = "hazmat")]
+            Self::InsecureDirect64 => of::<InsecureDirect64>(),
+            #[cfg(feature = "hazmat")]
+            Self::InsecureDirect8 => of::<InsecureDirect8>(),
         }
     }
 }
@@ -191,6 +294,31 @@ macro_rules! with_masked_set {
     };
 }
 
+/// Runs `$body` with the type alias `$S` bound to the direct parameter set of a
+/// [`ParameterId`](crate::params::ParameterId), or `$otherwise` for a set that is not of direct mode.
+#[macro_export]
+macro_rules! with_direct_set {
+    ($id:expr, $S:ident => $body:expr, $otherwise:expr) => {
+        match $id {
+            $crate::params::ParameterId::Direct4096 => {
+                type $S = $crate::params::Direct4096;
+                $body
+            }
+            #[cfg(feature = "hazmat")]
+            $crate::params::ParameterId::InsecureDirect64 => {
+                type $S = $crate::params::InsecureDirect64;
+                $body
+            }
+            #[cfg(feature = "hazmat")]
+            $crate::params::ParameterId::InsecureDirect8 => {
+                type $S = $crate::params::InsecureDirect8;
+                $body
+            }
+            _ => $otherwise,
+        }
+    };
+}
+
 /// The limbs of masked mode, in wire order, as an accelerator names them.
 pub const MASKED_LIMBS: [PrimeId; 2] = [PrimeId::T, PrimeId::Delta];
 
@@ -204,10 +332,11 @@ mod tests {
             if let Some(id) = ParameterId::from_wire(number) {
                 assert_eq!(id as u8, number);
                 let (n, k) = id.degree_and_rank();
-                assert!(n * k == 4096 || id == ParameterId::InsecureMasked16x1);
+                assert!(n * k == 4096 || number >= 0xf0);
             }
         }
         assert_eq!(<(T, Delta) as Limbs>::LOG2_MODULUS, 60);
+        assert_eq!(<Direct4096 as ParameterSet>::Chain::LOG2_MODULUS, 83);
         assert_eq!(ParameterId::Masked256x16.degree_and_rank(), (256, 16));
     }
 

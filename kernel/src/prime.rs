@@ -42,6 +42,8 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
     /// Powers of a primitive `2L`-th root of unity in bit-reversed order, `L` of them: the
     /// twiddle factors of every transform up to `N = L`.
     const TWIDDLES: &'static [u32];
+    /// The lane of the public masks modulo this prime, see [`stream`](crate::stream).
+    const MASK_LANE: u8;
     /// The modulus `p`.
     const VALUE: u32 = ((1_u64 << Self::BITS) - (1_u64 << Self::SHIFT) + 1) as u32;
 
@@ -177,7 +179,7 @@ pub(crate) const fn pow_const(p: u32, base: u32, mut exponent: u64) -> u32 {
 }
 
 macro_rules! primes {
-    ($($(#[$doc:meta])* $name:ident = 2^$bits:literal - 2^$shift:literal + 1, generator $generator:literal, N <= $degree:literal $(, $reduce:item)*;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = 2^$bits:literal - 2^$shift:literal + 1, generator $generator:literal, N <= $degree:literal, masks $lane:literal $(, $reduce:item)*;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub enum $name {}
@@ -186,6 +188,7 @@ macro_rules! primes {
             const BITS: u32 = $bits;
             const SHIFT: u32 = $shift;
             const GENERATOR: u32 = $generator;
+            const MASK_LANE: u8 = $lane;
             const TWIDDLES: &'static [u32] = &crate::ntt::twiddles::<$degree>(Self::VALUE, $generator);
             $($reduce)*
         }
@@ -194,20 +197,24 @@ macro_rules! primes {
 
 primes! {
     /// The plaintext modulus and field of masks and checks: t = 2^32 - 2^20 + 1 = 4293918721.
-    T = 2^32 - 2^20 + 1, generator 19, N <= 4096;
+    T = 2^32 - 2^20 + 1, generator 19, N <= 4096, masks 0;
     /// The second limb: Delta = 2^28 - 2^16 + 1 = 268369921. `q = t * Delta`.
-    Delta = 2^28 - 2^16 + 1, generator 23, N <= 4096;
+    Delta = 2^28 - 2^16 + 1, generator 23, N <= 4096, masks 1;
+    /// The largest limb of direct mode: 2^29 - 2^18 + 1 = 536608769.
+    Prime29 = 2^29 - 2^18 + 1, generator 3, N <= 4096, masks 2;
+    /// The smallest limb of direct mode: 2^26 - 2^16 + 1 = 67043329.
+    Prime26 = 2^26 - 2^16 + 1, generator 7, N <= 4096, masks 3;
 }
 
 // Toy primes are too small for the folds to converge; they divide, in variable time.
 #[cfg(feature = "hazmat")]
 primes! {
     /// Toy plaintext modulus 17, for exhaustive tests.
-    InsecureT17 = 2^5 - 2^4 + 1, generator 3, N <= 8,
+    InsecureT17 = 2^5 - 2^4 + 1, generator 3, N <= 8, masks 0,
         fn reduce(x: u64) -> u32 { (x % 17) as u32 },
         fn reduce_product(x: u64) -> u32 { (x % 17) as u32 };
     /// Toy second limb 97, for exhaustive tests.
-    InsecureDelta97 = 2^7 - 2^5 + 1, generator 5, N <= 16,
+    InsecureDelta97 = 2^7 - 2^5 + 1, generator 5, N <= 16, masks 1,
         fn reduce(x: u64) -> u32 { (x % 97) as u32 },
         fn reduce_product(x: u64) -> u32 { (x % 97) as u32 };
 }

@@ -12,7 +12,7 @@
 //!
 //! | domain | key | lane | stream | counter | cut |
 //! |---|---|---|---|---|---|
-//! | 1 public mask | public seed of the unit | 0 modulo t, 1 modulo Delta | coordinate j | column / 16 | word column % 16, uniform mod p |
+//! | 1 public mask | public seed of the unit | 0 modulo t, 1 modulo Delta, 2 modulo 2^29 - 2^18 + 1, 3 modulo 2^26 - 2^16 + 1 | coordinate j | column / 16 | word column % 16, uniform mod p |
 //! | 2 secret key | unit seed | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
 //! | 3 noise | unit seed | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
 //! | 4 one-time mask | mask seed of the unit | 0 | token / 4 | coordinate / 4 | word 4 (coordinate % 4) + token % 4, uniform mod t |
@@ -21,7 +21,8 @@
 //! | 7 token choice | sampling seed | 0 | position | 0 | word 0 |
 //!
 //! The attempt is 0 except in redraws. *Uniform* words are exactly uniform: the draw is the low 32
-//! (t) or 28 (Delta) bits of the word, and a draw at or above the modulus (once in 4096) is replaced
+//! (t) or 28 (Delta) bits of the word, as many as the modulus has, and a draw at or above the modulus
+//! (once in 1024 to 4096) is replaced
 //! by the same word of the block whose nonce has the next attempt number, and so on. So any tile can
 //! be expanded alone, in parallel. The retries are independent of the value accepted, and may be seen.
 //!
@@ -36,6 +37,7 @@
 //! | 2 | the mask seed of the unit: [`Seed::derive`] with [`Label::OneTimeMask`] | the device |
 //! | 3 | the key of the device's store: [`Label::Store`] | the device |
 //! | 4 | the key of a unit's images at rest: [`Label::Seal`] | the device |
+//! | 5 | the noise of a direct session's evaluation keys: [`Label::EvaluationKey`] | the device |
 //!
 //! # Example
 //! ```
@@ -62,7 +64,9 @@ mod tests;
 mod uniform;
 
 pub use samplers::{NOISE_BOUND, centred_binomial, ternary};
-pub use uniform::{check_vector, expand_mask_columns, one_time_mask, one_time_mask_coordinates};
+pub use uniform::{
+    check_vector, expand_mask, expand_mask_columns, one_time_mask, one_time_mask_coordinates,
+};
 
 pub(crate) use keystream::Keystream;
 
@@ -138,6 +142,9 @@ pub enum Label {
     Store = 3,
     /// The key that seals a unit's images at rest, from the unit's mask seed.
     Seal = 4,
+    /// The seed of the noise of a direct session's evaluation keys; their masks' public seed is
+    /// derived from it in turn.
+    EvaluationKey = 5,
 }
 
 /// The seed of a unit's mask polynomials. The host knows it.

@@ -10,7 +10,7 @@ use crate::harness::wire;
 use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::params::{
     InsecureMasked16x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1,
-    ParameterSet,
+    MaskedSet, ParameterSet,
 };
 use kernel::prime::{Prime, T};
 use kernel::wire::{FrameType, MAX_PAYLOAD};
@@ -18,7 +18,7 @@ use std::collections::HashSet;
 
 /// Prepares one unit of every group, of which each correlation must be exact, and answers from
 /// them.
-fn from_nothing_to_an_answer<S: ParameterSet>(model: &Model, payload: usize) {
+fn from_nothing_to_an_answer<S: MaskedSet>(model: &Model, payload: usize) {
     let units: Vec<_> = model.config.groups().collect();
     let prepared = || {
         let host = Loopback::new(&model.engine, honest());

@@ -1,3 +1,5 @@
+mod ring;
+
 use super::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product, zeros};
 use crate::model::MAX_COLUMNS;
 use crate::prime::{Prime, PrimeId};
@@ -11,6 +13,7 @@ use core::ops::Range;
 pub struct Reference {
     /// Unloaded matrices leave a hole, so that identifiers are never used again.
     matrices: spin::Mutex<Vec<Option<Arc<Matrix>>>>,
+    keys: spin::Mutex<Vec<Option<ring::Keys>>>,
 }
 
 #[derive(Debug)]

@@ -58,6 +58,8 @@ macro_rules! with_every_prime {
     ($f:ident::<$R:ident>) => {
         $f::<$R, $crate::prime::T>();
         $f::<$R, $crate::prime::Delta>();
+        $f::<$R, $crate::prime::Prime29>();
+        $f::<$R, $crate::prime::Prime26>();
         #[cfg(feature = "hazmat")]
         {
             $f::<$R, $crate::prime::InsecureT17>();

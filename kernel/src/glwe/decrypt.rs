@@ -1,5 +1,5 @@
 use super::{LengthError, SecretKey, expect_length};
-use crate::params::{Limbs, ParameterSet};
+use crate::params::{Limbs, MaskedSet};
 use crate::prime::Prime;
 use crate::ring::RingOps;
 
@@ -15,7 +15,7 @@ use crate::ring::RingOps;
 ///
 /// # Errors
 /// [`LengthError`].
-pub fn decrypt_into<S: ParameterSet, R: RingOps>(
+pub fn decrypt_into<S: MaskedSet, R: RingOps>(
     key: &SecretKey<'_, S>,
     ciphertext: &[u32],
     message: &mut [u32],
@@ -36,7 +36,7 @@ pub fn decrypt_into<S: ParameterSet, R: RingOps>(
 }
 
 /// `b - sum_k a_k s_k` of one limb, in the coefficient domain.
-fn phase<S: ParameterSet, P: Prime, R: RingOps>(
+fn phase<S: MaskedSet, P: Prime, R: RingOps>(
     key: &SecretKey<'_, S>,
     limb: usize,
     words: &[u32],

@@ -1,8 +1,8 @@
 use super::{LengthError, SecretKey, expect_length};
 use crate::params::{LimbVisitor, Limbs, ParameterSet};
-use crate::prime::{Prime, PrimeId};
+use crate::prime::{Delta, Prime, T};
 use crate::ring::RingOps;
-use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask_columns};
+use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask};
 use core::marker::PhantomData;
 use zeroize::Zeroize;
 
@@ -23,9 +23,9 @@ impl core::fmt::Debug for EncryptScratch<'_> {
 /// Encrypts `message`, N residues modulo t, as ciphertext `coordinate` of the unit.
 ///
 /// *Shape and domain*: `message` is in the coefficient domain. `body` receives the body only,
-/// limb-major, NTT domain, `Chain::COUNT * N` words. The masks are those of [`expand_mask_columns`]
-/// for this coordinate under the unit's public seed, limb 0 modulo t and limb 1 modulo Delta. (The
-/// toy sets reduce the same words modulo their own primes.)
+/// limb-major, NTT domain, [`ParameterSet::BODY_WORDS`] words. The masks are those of [`expand_mask`]
+/// for this coordinate under the unit's public seed. (The toy sets reduce those modulo t and Delta
+/// modulo their own primes.)
 ///
 /// *Security*: a pair (`seed`, `coordinate`) is used once.
 ///
@@ -41,7 +41,7 @@ pub fn encrypt_seeded_into<S: ParameterSet, R: RingOps>(
     scratch: &mut EncryptScratch<'_>,
 ) -> Result<(), LengthError> {
     expect_length(message.len(), S::N)?;
-    expect_length(body.len(), S::Chain::COUNT * S::N)?;
+    expect_length(body.len(), S::BODY_WORDS)?;
     expect_length(scratch.mask.len(), S::N)?;
     expect_length(scratch.noise.len(), S::N)?;
     centred_binomial(seed, coordinate as u64, scratch.noise);
@@ -76,35 +76,23 @@ impl<S: ParameterSet, R: RingOps> LimbVisitor for Encrypt<'_, '_, S, R> {
         for (b, &e) in body.iter_mut().zip(self.noise) {
             *b = P::from_i64(i64::from(e));
         }
-        // q / t is the product of the other limbs: the message lives in limb t alone.
-        if index == 0 {
-            let scale = P::reduce(u64::from(S::Scale::VALUE));
-            for (b, &m) in body.iter_mut().zip(self.message) {
-                *b = P::add(*b, P::mul(scale, m));
-            }
-        }
+        S::encode_assign::<P>(self.message, body);
         R::ntt_forward::<P>(body);
         for component in 0..S::K {
-            let columns = component * S::N..(component + 1) * S::N;
-            let coordinate = self.coordinate..self.coordinate + 1;
-            mask_words::<P>(index, self.public, coordinate, columns, self.mask);
+            let first = component * S::N;
+            mask_words::<P>(self.public, self.coordinate as u64, first, self.mask);
             R::mul_add_assign::<P>(body, self.mask, self.key.component(index, component));
         }
     }
 }
 
-/// The masks of limb `index`. Toy primes, which no accelerator serves, reduce the words of the real
-/// prime in their place: limb 0 those modulo t, limb 1 those modulo Delta.
-fn mask_words<P: Prime>(
-    index: usize,
-    public: &PublicSeed,
-    coordinates: core::ops::Range<usize>,
-    columns: core::ops::Range<usize>,
-    out: &mut [u32],
-) {
-    let p = if index == 0 { PrimeId::T } else { PrimeId::Delta };
-    expand_mask_columns(p, public, coordinates, columns, out);
-    if P::VALUE != p.value() {
-        out.iter_mut().for_each(|w| *w = P::reduce(u64::from(*w)));
+/// The words `first..` of a coordinate's masks modulo `P`. Toy primes reduce the words of the real
+/// prime in their lane.
+fn mask_words<P: Prime>(public: &PublicSeed, coordinate: u64, first: usize, out: &mut [u32]) {
+    match P::VALUE {
+        0..256 if P::MASK_LANE == 0 => expand_mask::<T>(public, coordinate, first, out),
+        0..256 => expand_mask::<Delta>(public, coordinate, first, out),
+        _ => return expand_mask::<P>(public, coordinate, first, out),
     }
+    out.iter_mut().for_each(|w| *w = P::reduce(u64::from(*w)));
 }

@@ -55,7 +55,7 @@ impl<'b, S: ParameterSet> SecretKey<'b, S> {
     }
 
     /// Component `component` modulo the prime of limb `limb`.
-    pub(super) fn component(&self, limb: usize, component: usize) -> &[u32] {
+    pub(crate) fn component(&self, limb: usize, component: usize) -> &[u32] {
         &self.words[limb * S::MASK_WORDS + component * S::N..][..S::N]
     }
 }

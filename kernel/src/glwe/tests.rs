@@ -1,6 +1,6 @@
 use super::*;
 use crate::params::{
-    InsecureMasked16x1, InsecureToy4x1, Limbs, Masked256x16, Masked4096x1, ParameterSet,
+    InsecureMasked16x1, InsecureToy4x1, Limbs, Masked256x16, Masked4096x1, MaskedSet,
 };
 use crate::prime::{InsecureDelta97, InsecureT17, Prime, T};
 use crate::ring::{RingOps, Scalar};
@@ -10,14 +10,14 @@ use std::vec;
 use std::vec::Vec;
 
 /// A unit's keys and one ciphertext for each message, masks expanded, limb-major.
-struct Unit<S: ParameterSet> {
+struct Unit<S: MaskedSet> {
     seed: Seed,
     public: PublicSeed,
     key: Vec<u32>,
     set: core::marker::PhantomData<S>,
 }
 
-impl<S: ParameterSet> Unit<S> {
+impl<S: MaskedSet> Unit<S> {
     fn new(byte: u8) -> Self {
         let seed = Seed::from_bytes([byte; 32]);
         let public = seed.derive_public();
@@ -64,7 +64,7 @@ impl<S: ParameterSet> Unit<S> {
 }
 
 /// `sum_j w_j ct_j`, limb by limb: what the host computes for one row.
-fn combine<S: ParameterSet>(weights: &[i8], ciphertexts: &[Vec<u32>]) -> Vec<u32> {
+fn combine<S: MaskedSet>(weights: &[i8], ciphertexts: &[Vec<u32>]) -> Vec<u32> {
     fn limb<P: Prime>(w: &[i8], cts: &[Vec<u32>], range: core::ops::Range<usize>) -> Vec<u32> {
         range
             .map(|i| {
@@ -111,7 +111,7 @@ proptest! {
 
 #[test]
 fn every_masked_shape_decrypts_and_its_noise_is_the_one_drawn() {
-    fn check<S: ParameterSet>() {
+    fn check<S: MaskedSet>() {
         let mut unit = Unit::<S>::new(S::K as u8);
         let message: Vec<u32> = (0..S::N as u32).map(|i| T::VALUE - 1 - i).collect();
         let ciphertext = unit.encrypt(3, &message);

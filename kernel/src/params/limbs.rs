@@ -8,8 +8,10 @@ mod sealed {
 pub trait Limbs: sealed::Sealed {
     /// How many limbs.
     const COUNT: usize;
+    /// The modulus.
+    const MODULUS: u128;
     /// The base-2 logarithm of the modulus, rounded up.
-    const LOG2_MODULUS: u32;
+    const LOG2_MODULUS: u32 = log2_ceil(Self::MODULUS);
 
     /// Calls `visitor` for every limb, in order, with its prime as a type.
     fn visit<V: LimbVisitor>(visitor: &mut V);
@@ -31,7 +33,7 @@ macro_rules! limbs {
         impl<$($prime: Prime),+> sealed::Sealed for ($($prime,)+) {}
         impl<$($prime: Prime),+> Limbs for ($($prime,)+) {
             const COUNT: usize = $count;
-            const LOG2_MODULUS: u32 = log2_ceil(1 $(* $prime::VALUE as u128)+);
+            const MODULUS: u128 = 1 $(* $prime::VALUE as u128)+;
             fn visit<V: LimbVisitor>(visitor: &mut V) {
                 $(visitor.limb::<$prime>($index);)+
             }

@@ -37,6 +37,8 @@ proptest! {
     fn field_laws(a: u32, b: u32, c: u32, wide: u64, signed: i64) {
         all::<T>(a, b, c, wide, signed);
         all::<Delta>(a, b, c, wide, signed);
+        all::<Prime29>(a, b, c, wide, signed);
+        all::<Prime26>(a, b, c, wide, signed);
         all::<InsecureT17>(a, b, c, wide, signed >> 40);
         all::<InsecureDelta97>(a, b, c, wide, signed >> 40);
     }
@@ -69,6 +71,8 @@ fn moduli_are_prime_with_their_generators() {
     }
     check::<T>(4_293_918_721, 8192);
     check::<Delta>(268_369_921, 8192);
+    check::<Prime29>(536_608_769, 8192);
+    check::<Prime26>(67_043_329, 8192);
     check::<InsecureT17>(17, 8);
     check::<InsecureDelta97>(97, 8);
 }
@@ -86,8 +90,12 @@ fn folds_reach_below_twice_the_modulus() {
     fn square<P: Prime>() -> u64 {
         u64::from(P::VALUE - 1).pow(2) + u64::from(P::VALUE)
     }
-    assert!(worst::<T>(u64::MAX, 4) < 2 * u64::from(T::VALUE));
-    assert!(worst::<Delta>(u64::MAX, 4) < 2 * u64::from(Delta::VALUE));
-    assert!(worst::<T>(square::<T>(), 3) < 2 * u64::from(T::VALUE));
-    assert!(worst::<Delta>(square::<Delta>(), 3) < 2 * u64::from(Delta::VALUE));
+    fn check<P: Prime>() {
+        assert!(worst::<P>(u64::MAX, 4) < 2 * u64::from(P::VALUE));
+        assert!(worst::<P>(square::<P>(), 3) < 2 * u64::from(P::VALUE));
+    }
+    check::<T>();
+    check::<Delta>();
+    check::<Prime29>();
+    check::<Prime26>();
 }

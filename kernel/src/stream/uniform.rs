@@ -96,10 +96,17 @@ pub fn expand_mask_columns(
         return;
     }
     for (j, row) in coordinates.zip(out.chunks_mut(columns.len())) {
-        let family =
-            Family { key: &seed.0, domain: Domain::PublicMask, lane: p as u8, stream: j as u64 };
-        with_prime!(p, P => family.fill::<P>(columns.start, row));
+        with_prime!(p, P => expand_mask::<P>(seed, j as u64, columns.start, row));
     }
+}
+
+/// The words `first..` of the masks of coordinate `coordinate` of the unit `seed`, modulo `P`.
+///
+/// *Domain*: NTT; word `k * N + i` is coefficient `i` of mask polynomial `k`.
+pub fn expand_mask<P: Prime>(seed: &PublicSeed, coordinate: u64, first: usize, out: &mut [u32]) {
+    let lane = P::MASK_LANE;
+    let family = Family { key: &seed.0, domain: Domain::PublicMask, lane, stream: coordinate };
+    family.fill::<P>(first, out);
 }
 
 /// Rows `first_row..` of check vector `repetition` of `group`, uniform modulo t.

@@ -6,18 +6,18 @@ use kernel::accel::{Accelerator, Reference};
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::params::{
     InsecureMasked16x1, InsecureToy4x1, Limbs, MASKED_LIMBS, Masked256x16, Masked512x8,
-    Masked1024x4, Masked2048x2, Masked4096x1, ParameterSet,
+    Masked1024x4, Masked2048x2, Masked4096x1, MaskedSet,
 };
 use kernel::prime::Prime;
 use kernel::ring::Scalar;
 use kernel::stream::{self, PublicSeed, Seed};
 use serde_json::Value;
 
-fn limb_value<S: ParameterSet>(limb: usize) -> u32 {
+fn limb_value<S: MaskedSet>(limb: usize) -> u32 {
     [S::Plain::VALUE, S::Scale::VALUE][limb]
 }
 
-fn encrypt<S: ParameterSet>(seed: &Seed, coordinate: usize, message: &[u32]) -> Vec<u32> {
+fn encrypt<S: MaskedSet>(seed: &Seed, coordinate: usize, message: &[u32]) -> Vec<u32> {
     let mut buffer = vec![0; SecretKey::<S>::WORDS];
     let key = SecretKey::<S>::generate::<Scalar>(seed, &mut buffer).unwrap();
     let mut body = vec![u32::MAX; S::Chain::COUNT * S::N];
@@ -38,7 +38,7 @@ fn encrypt<S: ParameterSet>(seed: &Seed, coordinate: usize, message: &[u32]) -> 
 }
 
 /// The message and the centred noise.
-fn decrypt<S: ParameterSet>(seed: &Seed, ciphertext: &[u32]) -> (Vec<u32>, Vec<i32>) {
+fn decrypt<S: MaskedSet>(seed: &Seed, ciphertext: &[u32]) -> (Vec<u32>, Vec<i32>) {
     let mut buffer = vec![0; SecretKey::<S>::WORDS];
     let key = SecretKey::<S>::generate::<Scalar>(seed, &mut buffer).unwrap();
     let (mut message, mut noise) = (vec![u32::MAX; S::N], vec![u32::MAX; S::N]);
@@ -47,7 +47,7 @@ fn decrypt<S: ParameterSet>(seed: &Seed, ciphertext: &[u32]) -> (Vec<u32>, Vec<i
 }
 
 /// The masks of limb `limb` for the coordinates below `n`, times the matrix: the host's part.
-fn combined_masks<S: ParameterSet>(
+fn combined_masks<S: MaskedSet>(
     weights: &[i8],
     n: usize,
     limb: usize,
@@ -68,7 +68,7 @@ fn combined_masks<S: ParameterSet>(
     toy_product::<S>(weights, n, limb, &x, S::MASK_WORDS)
 }
 
-fn combined_bodies<S: ParameterSet>(weights: &[i8], n: usize, limb: usize, x: &[u32]) -> Vec<u32> {
+fn combined_bodies<S: MaskedSet>(weights: &[i8], n: usize, limb: usize, x: &[u32]) -> Vec<u32> {
     let p = MASKED_LIMBS[limb];
     if p.value() == limb_value::<S>(limb) {
         product(weights, n, p, x, S::N)
@@ -77,7 +77,7 @@ fn combined_bodies<S: ParameterSet>(weights: &[i8], n: usize, limb: usize, x: &[
     }
 }
 
-fn toy_product<S: ParameterSet>(
+fn toy_product<S: MaskedSet>(
     weights: &[i8],
     n: usize,
     limb: usize,
@@ -98,7 +98,7 @@ pub(crate) fn scheme(case: &Value) {
     with_named_set!(case, scheme_of);
 }
 
-fn scheme_of<S: ParameterSet>(case: &Value) {
+fn scheme_of<S: MaskedSet>(case: &Value) {
     let (seed, n) = (seed(case), number::<usize>(&case["coordinates"]));
     let rows = number::<usize>(&case["rows"]);
     let mut bodies = vec![Vec::new(); S::Chain::COUNT];
@@ -132,7 +132,7 @@ pub(crate) fn decryptions(case: &Value) {
     with_named_set!(case, decryption);
 }
 
-fn decryption<S: ParameterSet>(case: &Value) {
+fn decryption<S: MaskedSet>(case: &Value) {
     let ciphertext = match case.get("ciphertext") {
         Some(words) => numbers(words),
         None => {
@@ -150,7 +150,7 @@ pub(crate) fn large_bodies(case: &Value) {
     with_named_set!(case, large_body);
 }
 
-fn large_body<S: ParameterSet>(case: &Value) {
+fn large_body<S: MaskedSet>(case: &Value) {
     let message = input_residues(text(&case["message"]), S::N, S::Plain::VALUE);
     let body = encrypt::<S>(&seed(case), number(&case["coordinate"]), &message);
     for spot in list(&case["spots"]) {

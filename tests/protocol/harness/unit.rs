@@ -7,7 +7,7 @@ use device_client::store::CorrelationStore;
 use device_client::unit::{UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
-use kernel::params::ParameterSet;
+use kernel::params::{MaskedSet, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::wire::HEADER_BYTES;
 
@@ -19,7 +19,7 @@ pub(crate) struct Prepared<E> {
 
 /// A preparation session over any stream, its randomness from `seed`, its frames of at most
 /// `payload` bytes.
-pub(crate) async fn prepare_over<S: ParameterSet, Io: Read + Write>(
+pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
@@ -49,7 +49,7 @@ pub(crate) async fn prepare_over<S: ParameterSet, Io: Read + Write>(
 }
 
 /// The same over a loopback.
-pub(crate) fn prepare_here<S: ParameterSet>(
+pub(crate) fn prepare_here<S: MaskedSet>(
     model: &Model,
     host: &Loopback,
     store: &mut impl CorrelationStore,

@@ -1,0 +1,90 @@
+use crate::gadget::digit_bits;
+use crate::galois::Automorphism;
+use crate::glwe::{EncryptScratch, LengthError, SecretKey};
+use crate::params::{DirectSet, LimbVisitor, Limbs, ParameterSet};
+use crate::prime::Prime;
+use crate::ring::RingOps;
+use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask};
+use core::marker::PhantomData;
+use zeroize::Zeroize;
+
+/// One block of an evaluation key: limb `limb` of the body for gadget element `element` of the key
+/// for `automorphism`, N residues in the NTT domain.
+///
+/// Element `DIGITS * l + k` is digit k of limb l. The blocks can be made in any order, and each needs
+/// no more memory than itself and the scratch. Its mask is [`expand_mask`] of `public` at coordinate
+/// [`key_coordinate`].
+///
+/// *Security*: `seed` is that of [`Label::EvaluationKey`](crate::stream::Label::EvaluationKey) and
+/// serves one secret key; `public` is derived from it. That evaluation keys under the key that they
+/// are made of reveal nothing is the usual assumption of circular security.
+///
+/// # Errors
+/// [`LengthError`], also for an element or a limb that the set does not have.
+pub fn evaluation_key_body_into<S: DirectSet, R: RingOps>(
+    key: &SecretKey<'_, S>,
+    seed: &Seed,
+    public: &PublicSeed,
+    automorphism: Automorphism,
+    element: usize,
+    limb: usize,
+    body: &mut [u32],
+    scratch: &mut EncryptScratch<'_>,
+) -> Result<(), LengthError> {
+    let fits = body.len() == S::N
+        && scratch.mask.len() == S::N
+        && scratch.noise.len() == S::N
+        && element < S::GADGET
+        && limb < S::Chain::COUNT;
+    if !fits {
+        return Err(LengthError);
+    }
+    let coordinate = key_coordinate::<S>(automorphism, element);
+    centred_binomial(seed, coordinate, scratch.noise);
+    let (mask, noise) = (&mut *scratch.mask, &*scratch.noise);
+    let place = (automorphism, element, limb);
+    let ring = PhantomData::<R>;
+    S::Chain::visit(&mut Block { key, public, coordinate, place, body, mask, noise, ring });
+    scratch.noise.zeroize();
+    Ok(())
+}
+
+/// The coordinate of the mask and of the noise of an element of an evaluation key.
+#[must_use]
+pub fn key_coordinate<S: DirectSet>(automorphism: Automorphism, element: usize) -> u64 {
+    u64::from(automorphism.exponent()) * S::GADGET as u64 + element as u64
+}
+
+struct Block<'a, 'k, S: ParameterSet, R> {
+    key: &'a SecretKey<'k, S>,
+    public: &'a PublicSeed,
+    coordinate: u64,
+    /// Automorphism, element, limb.
+    place: (Automorphism, usize, usize),
+    body: &'a mut [u32],
+    mask: &'a mut [u32],
+    noise: &'a [i8],
+    ring: PhantomData<R>,
+}
+
+impl<S: DirectSet, R: RingOps> LimbVisitor for Block<'_, '_, S, R> {
+    fn limb<P: Prime>(&mut self, index: usize) {
+        let (automorphism, element, limb) = self.place;
+        if index != limb {
+            return;
+        }
+        for (b, &e) in self.body.iter_mut().zip(self.noise) {
+            *b = P::from_i64(i64::from(e));
+        }
+        R::ntt_forward::<P>(self.body);
+        let secret = self.key.component(index, 0);
+        if element / S::DIGITS == index {
+            let power = P::reduce(1 << (digit_bits::<P>(S::DIGITS) * (element % S::DIGITS) as u32));
+            for (i, b) in self.body.iter_mut().enumerate() {
+                *b = P::sub(*b, P::mul(power, secret[automorphism.source(i)]));
+            }
+        }
+        expand_mask::<P>(self.public, self.coordinate, 0, self.mask);
+        R::mul_add_assign::<P>(self.body, self.mask, secret);
+    }
+}
