@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a malformed page is a failed test")]
 
+#[path = "document/bundle.rs"]
+mod bundle;
 #[path = "document/examples.rs"]
 mod examples;
 #[path = "document/page.rs"]
