@@ -3,6 +3,35 @@
 //! An [`Accelerator`] sees public data only: weights, ciphertext words and masked vectors. No type
 //! lets a secret key in. It speaks canonical residues; byte planes, packing and queues are a
 //! backend's own business.
+//!
+//! ```
+//! use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
+//! use kernel::prime::PrimeId;
+//!
+//! /// Rows from memory.
+//! struct Rows<'a>(core::slice::ChunksExact<'a, i8>);
+//! impl RowSource for Rows<'_> {
+//!     fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
+//!         row.copy_from_slice(self.0.next().ok_or(AccelError::Rows)?);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! // Two rows of three weights, times two columns.
+//! let host = Reference::default();
+//! let matrix = host.load(2, 3, &mut Rows([1, 2, 3, -1, 0, 0].chunks_exact(3)))?;
+//! let x = [10, 1, 20, 1, 30, 1];
+//! let mut out = [0; 4];
+//! host.product(matrix, 0..2, PrimeId::T, &x, 2, &mut out)?;
+//! assert_eq!(out, [140, 6, PrimeId::T.value() - 10, PrimeId::T.value() - 1]);
+//!
+//! // Any rows may be asked for alone; a word at or above the modulus is refused.
+//! host.product(matrix, 1..2, PrimeId::Delta, &x, 2, &mut out[..2])?;
+//! assert_eq!(out[..2], [PrimeId::Delta.value() - 10, PrimeId::Delta.value() - 1]);
+//! let bad = host.product(matrix, 0..2, PrimeId::T, &[u32::MAX; 3], 1, &mut [0; 2]);
+//! assert_eq!(bad, Err(AccelError::Residue));
+//! # Ok::<(), AccelError>(())
+//! ```
 
 mod reference;
 pub mod ring;
@@ -53,6 +82,14 @@ pub enum AccelError {
 pub struct MatrixId(pub u64);
 
 /// What an accelerator can do; callers size their work from it.
+///
+/// ```
+/// use kernel::accel::Capabilities;
+///
+/// let mut mine = Capabilities::new("mine", 64);
+/// mine.free_bytes = Some(8 << 30);
+/// assert_eq!(mine.preferred_columns, 64);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -73,6 +110,24 @@ impl Capabilities {
 }
 
 /// Rows that stay where they are for the life of the matrix, such as a mapped file.
+///
+/// ```
+/// use kernel::accel::SharedRows;
+///
+/// /// Rows of n weights, padded to 64.
+/// struct Padded(Vec<i8>);
+/// impl SharedRows for Padded {
+///     fn bytes(&self) -> &[i8] {
+///         &self.0
+///     }
+///     fn stride(&self) -> usize {
+///         64
+///     }
+/// }
+/// let mut rows = Padded(vec![0; 2 * 64]);
+/// rows.0[64] = 5; // the first weight of row 1
+/// assert_eq!(rows.bytes()[rows.stride()], 5);
+/// ```
 pub trait SharedRows: Send + Sync {
     /// Row-major int8; row `i` is `[i * stride .. i * stride + n]`.
     fn bytes(&self) -> &[i8];
@@ -80,7 +135,8 @@ pub trait SharedRows: Send + Sync {
     fn stride(&self) -> usize;
 }
 
-/// Where `load` reads a matrix from.
+/// Where `load` reads a matrix from: the rows, from the first to the last. The [module](self) page
+/// has an example.
 pub trait RowSource {
     /// Writes the next row, of n weights, into `row`.
     ///
@@ -98,6 +154,33 @@ pub trait RowSource {
 ///
 /// Calls block, are pure, and may run concurrently. A new backend proves itself by
 /// the suite `conformance::accelerator` (feature `conformance`).
+///
+/// The host's offline work, a limb of one row of a unit:
+///
+/// ```
+/// # use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
+/// # struct Row;
+/// # impl RowSource for Row {
+/// #     fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
+/// #         row.copy_from_slice(&[2, 1]);
+/// #         Ok(())
+/// #     }
+/// # }
+/// use kernel::prime::{Prime, PrimeId, T};
+/// use kernel::stream::{PublicSeed, expand_mask_columns};
+///
+/// let host = Reference::default();
+/// let matrix = host.load(1, 2, &mut Row)?; // the row 2, 1
+/// let public = PublicSeed([7; 32]); // from the device
+/// let mut words = [0; 8];
+/// host.product_seeded(matrix, 0..1, PrimeId::T, &public, 0..8, &mut words)?;
+///
+/// // The same with the masks written out.
+/// let mut masks = [0; 2 * 8];
+/// expand_mask_columns(PrimeId::T, &public, 0..2, 0..8, &mut masks);
+/// assert_eq!(words[3], T::add(T::mul(2, masks[3]), masks[8 + 3]));
+/// # Ok::<(), AccelError>(())
+/// ```
 pub trait Accelerator: Send + Sync {
     /// Limits and preferences of this backend.
     fn capabilities(&self) -> Capabilities;
@@ -171,7 +254,17 @@ fn zeros<Z: Copy + Default>(len: usize) -> Result<Vec<Z>, AccelError> {
     Ok(zeros)
 }
 
-/// The checks that every `product` makes before it computes.
+/// The checks that every `product` makes before it computes, for an `m x n` matrix.
+///
+/// ```
+/// use kernel::accel::{AccelError, check_product};
+/// use kernel::prime::PrimeId;
+///
+/// let check = |x: &[u32], out: &[u32]| check_product((5, 3), &(1..3), PrimeId::T, x, 2, out);
+/// assert_eq!(check(&[0; 6], &[0; 4]), Ok(()));
+/// assert_eq!(check(&[0; 6], &[0; 5]), Err(AccelError::Shape));
+/// assert_eq!(check(&[u32::MAX; 6], &[0; 4]), Err(AccelError::Residue));
+/// ```
 ///
 /// # Errors
 /// [`AccelError::Shape`] or [`AccelError::Residue`].

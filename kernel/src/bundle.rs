@@ -13,7 +13,7 @@
 //! | SHA-256 of all but itself | 32 | | | |
 //!
 //! The bundle holds the seed of the check vectors and their products with the weights. Both are
-//! secret: whoever knows them can lie to the device unnoticed.
+//! secret: whoever knows them can lie to the device unnoticed. [`DeviceBundle`] has an example.
 
 mod device;
 mod format;
@@ -35,7 +35,19 @@ pub const CHECK_REPETITIONS: usize = 2;
 
 /// SHA-256 over the unpadded int8 rows of all groups in manifest order.
 ///
-/// Both bundles carry it; a session opens only where they agree.
+/// Both bundles carry it; a session opens only where they agree. It covers the weights alone: not
+/// the shape, which the rows do not show, and not what the device has for itself.
+///
+/// ```
+/// use kernel::bundle::ModelDigest;
+/// use sha2::{Digest, Sha256};
+///
+/// let rows: [[i8; 2]; 2] = [[1, -2], [3, 4]];
+/// let mut hash = Sha256::new();
+/// rows.iter().for_each(|row| hash.update(row.map(|weight| weight as u8)));
+/// let digest = ModelDigest(hash.finalize().into());
+/// assert!(digest.to_string().starts_with("5f50070c"));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Serialize, Deserialize)]
 pub struct ModelDigest(pub [u8; 32]);
 

@@ -47,7 +47,27 @@ const BLOCK: usize = 128;
 
 /// The running sums `u . y - v . x` of one product, for each repetition.
 ///
-/// Everything here is straight-line code in time that depends on lengths alone.
+/// Everything here is straight-line code in time that depends on lengths alone. Outputs may come
+/// in any blocks of rows, before or after the inputs:
+///
+/// ```
+/// use kernel::check::{LinearCheck, Poison};
+/// use kernel::stream::{Seed, check_vector};
+///
+/// // The matrix is the identity of two rows, so v = u.
+/// let seed = Seed::from_bytes([3; 32]);
+/// let mut poison = Poison::default();
+/// let mut check = LinearCheck::default();
+/// for repetition in 0..2 {
+///     let mut v = [0; 2];
+///     check_vector(&seed, repetition, 9, 0, &mut v);
+///     check.subtract_inputs(repetition.into(), &v, [40, 50].into_iter());
+/// }
+/// check.add_outputs(&seed, 9, 0, &[40]);
+/// check.add_outputs(&seed, 9, 1, &[50]);
+/// check.finish(&mut poison);
+/// assert!(!poison.reveal());
+/// ```
 #[derive(Default)]
 pub struct LinearCheck {
     sums: [u32; CHECK_REPETITIONS],
@@ -67,6 +87,7 @@ impl Drop for LinearCheck {
 
 impl LinearCheck {
     /// Adds `u . y` for the outputs `y`, residues modulo t of the rows from `first_row` on.
+    /// `seed` is the device's check seed.
     pub fn add_outputs(&mut self, seed: &Seed, group: u32, first_row: usize, y: &[u32]) {
         let mut u = [0; BLOCK];
         for (repetition, sum) in (0..).zip(&mut self.sums) {
@@ -81,7 +102,10 @@ impl LinearCheck {
         u.zeroize();
     }
 
-    /// Subtracts `v . x` for repetition `repetition`; `x` are residues modulo t.
+    /// Subtracts `v . x` for repetition `repetition`; `v` and `x` are residues modulo t, n of each.
+    ///
+    /// # Panics
+    /// If `repetition` is not below [`CHECK_REPETITIONS`].
     pub fn subtract_inputs(&mut self, repetition: usize, v: &[u32], x: impl Iterator<Item = u32>) {
         let sum = v.iter().zip(x).fold(0, |acc, (&v, x)| T::add(acc, T::mul(v, x)));
         self.sums[repetition] = T::sub(self.sums[repetition], sum);
@@ -100,6 +124,23 @@ fn dot(a: &[u32], b: &[u32]) -> u32 {
 /// The checks of all tokens of one offline unit: for every token `u . z - v . r`.
 ///
 /// Coordinates and rows arrive one at a time, each with all its tokens.
+///
+/// ```
+/// use kernel::check::{Poison, UnitCheck};
+///
+/// // One row, z = 3 r, and four tokens; u is 5 and 7, so v is 15 and 21.
+/// let verdict = |z: [u32; 4]| {
+///     let mut sums = [0; UnitCheck::words(4)];
+///     let mut check = UnitCheck::new(4, &mut sums)?;
+///     check.subtract_coordinate([15, 21], &[1, 2, 3, 4]);
+///     check.add_row([5, 7], &z);
+///     let mut poison = Poison::default();
+///     check.finish(&mut poison);
+///     Some(!poison.reveal())
+/// };
+/// assert_eq!(verdict([3, 6, 9, 12]), Some(true));
+/// assert_eq!(verdict([3, 6, 9, 13]), Some(false)); // one token is wrong: the unit is
+/// ```
 pub struct UnitCheck<'b> {
     sums: &'b mut [u32],
     tokens: usize,
@@ -125,6 +166,7 @@ impl<'b> UnitCheck<'b> {
     }
 
     /// Starts a check in `sums`, of [`Self::words`] words; `None` if it has another length.
+    /// `tokens` is at least 1.
     #[must_use]
     pub fn new(tokens: usize, sums: &'b mut [u32]) -> Option<Self> {
         sums.fill(0);
@@ -159,6 +201,22 @@ impl<'b> UnitCheck<'b> {
 ///
 /// It has no branch: what it changes, it changes by a mask. Nothing that leaves the device may
 /// depend on [`Poison::reveal`] before the schedule has ended.
+///
+/// ```
+/// use kernel::check::{LinearCheck, Poison};
+/// use kernel::stream::Seed;
+///
+/// let mut poison = Poison::default();
+/// let mut y = [1, -2, 3];
+/// poison.select(&mut y);
+/// assert_eq!(y, [1, -2, 3]);
+///
+/// let mut wrong = LinearCheck::default();
+/// wrong.add_outputs(&Seed::from_bytes([3; 32]), 0, 0, &[1]); // no x gives this
+/// wrong.finish(&mut poison);
+/// poison.select(&mut y);
+/// assert_eq!((y, poison.reveal(), poison.reveal_failures()), ([0; 3], true, 1));
+/// ```
 #[derive(Default)]
 pub struct Poison {
     /// All ones after a failure, zero before.

@@ -58,7 +58,14 @@ macro_rules! suite_backend {
     };
 }
 
-/// Deterministic noise (SplitMix64).
+/// Deterministic noise (SplitMix64): inputs for tests, never secrets.
+///
+/// ```
+/// use kernel::conformance::Noise;
+///
+/// let (mut a, mut b) = (Noise::new(1), Noise::new(1));
+/// assert_eq!([a.bits(), a.bits()], [b.bits(), b.bits()]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Noise(u64);
 
@@ -80,6 +87,14 @@ impl Noise {
 }
 
 /// Residues modulo `p` at the edges of the range, and with all bits of the lower bytes.
+///
+/// ```
+/// use kernel::conformance::edge_residues;
+/// use kernel::prime::PrimeId;
+///
+/// let edges = edge_residues(PrimeId::T);
+/// assert!(edges.contains(&0) && edges.contains(&(PrimeId::T.value() - 1)));
+/// ```
 #[must_use]
 pub const fn edge_residues(p: PrimeId) -> [u32; 7] {
     edges_below(p.value())
@@ -98,6 +113,14 @@ fn garbage(len: usize) -> Vec<u32> {
 }
 
 /// `len` residues modulo `p`: the edges first, then noise.
+///
+/// ```
+/// use kernel::conformance::residues;
+/// use kernel::prime::PrimeId;
+///
+/// let x = residues(PrimeId::Delta, 5, 100);
+/// assert!(x.len() == 100 && x.iter().all(|&word| word < PrimeId::Delta.value()));
+/// ```
 #[must_use]
 pub fn residues(p: PrimeId, seed: u64, len: usize) -> Vec<u32> {
     let mut noise = Noise::new(seed);
@@ -106,6 +129,12 @@ pub fn residues(p: PrimeId, seed: u64, len: usize) -> Vec<u32> {
 }
 
 /// `len` weights: the edges first, then noise.
+///
+/// ```
+/// use kernel::conformance::{EDGE_WEIGHTS, weights};
+///
+/// assert_eq!(weights(5, 100)[..6], EDGE_WEIGHTS);
+/// ```
 #[must_use]
 pub fn weights(seed: u64, len: usize) -> Vec<i8> {
     let mut noise = Noise::new(seed);
@@ -113,7 +142,15 @@ pub fn weights(seed: u64, len: usize) -> Vec<i8> {
     EDGE_WEIGHTS.into_iter().chain(noise).take(len).collect()
 }
 
-/// A backend, or why there is none on this machine.
+/// A backend, or why there is none on this machine: an `Option`, or a `Result` whose error can be
+/// displayed.
+///
+/// ```
+/// use kernel::conformance::Outcome;
+///
+/// assert_eq!(Some(1).outcome(), Ok(1));
+/// assert_eq!(Err::<u8, _>("no adapter").outcome(), Err("no adapter".to_string()));
+/// ```
 pub trait Outcome {
     /// The backend.
     type Backend;

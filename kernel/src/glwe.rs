@@ -11,6 +11,40 @@
 //! Key, noise and masks come from the seed of one *unit*; a seed is used for one unit only.
 //!
 //! Layout: limb-major; within a limb K mask polynomials, then the body, all in the NTT domain.
+//!
+//! ```
+//! use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
+//! use kernel::params::{MASKED_LIMBS, Masked512x8 as Set, ParameterSet};
+//! use kernel::ring::Scalar;
+//! use kernel::stream::{Seed, expand_mask_columns};
+//!
+//! let unit = Seed::from_bytes([1; 32]); // in earnest from Seed::random, and used once
+//! let public = unit.derive_public();
+//! let mut words = vec![0; SecretKey::<Set>::WORDS];
+//! let key = SecretKey::<Set>::generate::<Scalar>(&unit, &mut words)?;
+//!
+//! // Ciphertext 0 of the unit: the body is what travels, limb t, then limb Delta.
+//! let message: Vec<u32> = (0..512).collect();
+//! let mut body = [0; 2 * Set::N];
+//! let mut scratch = EncryptScratch { mask: &mut [0; Set::N], noise: &mut [0; Set::N] };
+//! encrypt_seeded_into::<Set, Scalar>(&key, &unit, &public, 0, &message, &mut body, &mut scratch)?;
+//!
+//! // The masks follow from the public seed: with them it is a whole ciphertext.
+//! let mut ciphertext = vec![0; 2 * Set::LIMB_WORDS];
+//! for (limb, p) in MASKED_LIMBS.into_iter().enumerate() {
+//!     let words = &mut ciphertext[limb * Set::LIMB_WORDS..][..Set::LIMB_WORDS];
+//!     expand_mask_columns(p, &public, 0..1, 0..Set::MASK_WORDS, words);
+//!     words[Set::MASK_WORDS..].copy_from_slice(&body[limb * Set::N..][..Set::N]);
+//! }
+//! let (mut decrypted, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
+//! decrypt_into::<Set, Scalar>(&key, &ciphertext, &mut decrypted, &mut noise)?;
+//! assert_eq!(decrypted, message);
+//! # Ok::<(), kernel::glwe::LengthError>(())
+//! ```
+//!
+//! Source: Brakerski, Gentry and Vaikuntanathan, "(Leveled) fully homomorphic encryption without
+//! bootstrapping" (2012), for the general form of LWE; Fan and Vercauteren, "Somewhat practical
+//! fully homomorphic encryption" (2012), for the encoding in the high part of the modulus.
 
 mod decrypt;
 mod encrypt;

@@ -25,14 +25,35 @@
 
 use crate::prime::{Prime, T};
 
-/// `c = x + r mod t`, in place: `r` becomes `c`. `|x| < t`.
+/// `c = x + r mod t`, in place: `r` becomes `c`. `|x| < t`, which every `i32` satisfies.
+///
+/// Both have one length; of two, the shorter counts. *Security*: `r` is uniform, and used once.
+///
+/// ```
+/// use kernel::mask::mask_assign;
+/// use kernel::prime::{Prime, T};
+///
+/// let mut c = [5, T::VALUE - 1]; // in earnest from one_time_mask
+/// mask_assign(&[-7, 3], &mut c);
+/// assert_eq!(c, [T::VALUE - 2, 2]);
+/// ```
 pub fn mask_assign(x: &[i32], r: &mut [u32]) {
     for (c, &x) in r.iter_mut().zip(x) {
         *c = T::add(*c, T::from_i32(x));
     }
 }
 
-/// `y = d - z mod t`, in place: `z` becomes `y`.
+/// `y = d - z mod t`, in place: `z` becomes `y`. Residues in and out, of one length; of two, the
+/// shorter counts.
+///
+/// ```
+/// use kernel::mask::unmask_assign;
+/// use kernel::prime::{Prime, T};
+///
+/// let mut y = [10, 10];
+/// unmask_assign(&[12, 4], &mut y);
+/// assert_eq!(y, [2, T::VALUE - 6]);
+/// ```
 pub fn unmask_assign(d: &[u32], z: &mut [u32]) {
     for (y, &d) in z.iter_mut().zip(d) {
         *y = T::sub(d, *y);
@@ -43,6 +64,15 @@ pub fn unmask_assign(d: &[u32], z: &mut [u32]) {
 ///
 /// Exact for `y = W x` when `|W x| < t / 2`, which
 /// [`ActivationQuantiser`](crate::quant::ActivationQuantiser) ensures.
+///
+/// ```
+/// use kernel::mask::centre_into;
+/// use kernel::prime::{Prime, T};
+///
+/// let mut integers = [0; 3];
+/// centre_into(&[2, T::VALUE - 6, (T::VALUE - 1) / 2], &mut integers);
+/// assert_eq!(integers, [2, -6, 2_146_959_360]);
+/// ```
 pub fn centre_into(y: &[u32], out: &mut [i32]) {
     for (out, &y) in out.iter_mut().zip(y) {
         *out = T::centre(y);

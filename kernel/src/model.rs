@@ -12,6 +12,35 @@ pub const MAX_COLUMNS: usize = 65_793;
 pub const MAX_ROWS: usize = (crate::wire::MAX_PAYLOAD - crate::wire::BLOCK_PREFIX_BYTES) / 4;
 
 /// Hyperparameters of a Llama-architecture decoder.
+///
+/// Public numbers: both sides know them. All else follows, which matrices there are and their sizes:
+///
+/// ```
+/// use kernel::model::{GroupId, GroupKind, GroupShape, ModelConfig, ModelError};
+///
+/// let config = ModelConfig {
+///     vocab: 100,
+///     hidden: 8,
+///     layers: 2,
+///     heads: 2,
+///     kv_heads: 1,
+///     head_dim: 4,
+///     intermediate: 12,
+///     context: 64,
+///     rms_eps: 1e-5,
+/// };
+/// config.check()?;
+/// assert_eq!(config.group_count(), 9);
+/// let group = config.group(1, GroupKind::MlpIn);
+/// assert_eq!((group, config.kind(group)), (GroupId(6), Some((1, GroupKind::MlpIn))));
+/// assert_eq!(config.shape(group), Some(GroupShape { rows: 2 * 12, columns: 8 }));
+/// assert_eq!(config.shape(GroupId(9)), None);
+/// assert_eq!(config.largest(), GroupShape { rows: 100, columns: 12 });
+///
+/// let odd = ModelConfig { head_dim: 3, ..config };
+/// assert_eq!(odd.check(), Err(ModelError::OddHeadDim));
+/// # Ok::<(), ModelError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// Tokens in the vocabulary.
@@ -53,6 +82,10 @@ pub enum ModelError {
 }
 
 /// The linear layers of a group read the same input and are stacked into one matrix.
+///
+/// ```
+/// assert_eq!(kernel::model::GroupKind::AttnIn.name(), "attn_in");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Serialize, Deserialize)]
 pub enum GroupKind {
     /// Query, key and value projections, stacked in this order.

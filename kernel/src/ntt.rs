@@ -18,6 +18,19 @@
 //! the table of a smaller N is its prefix. The inverse twiddle of `psi^brv(i)`, for
 //! `2^k <= i < 2^(k+1)`, is `-psi^brv(3 * 2^k - 1 - i)`, so no second table is needed.
 //!
+//! ```
+//! use kernel::ntt;
+//! use kernel::prime::{Prime, T};
+//!
+//! // X^3 * X = -1 in F_t[X]/(X^4 + 1): point by point between the transforms.
+//! let (mut a, mut b) = ([0, 0, 0, 1], [0, 1, 0, 0]);
+//! ntt::forward::<T>(&mut a);
+//! ntt::forward::<T>(&mut b);
+//! let mut product: Vec<u32> = a.iter().zip(&b).map(|(&a, &b)| T::mul(a, b)).collect();
+//! ntt::inverse::<T>(&mut product);
+//! assert_eq!(product, [T::neg(1), 0, 0, 0]);
+//! ```
+//!
 //! Source: Longa and Naehrig, "Speeding up the NTT" (2016), algorithms 1 and 2.
 
 #[cfg(test)]
@@ -30,7 +43,14 @@ pub const MAX_DEGREE: usize = 4096;
 /// Smallest ring degree.
 pub const MIN_DEGREE: usize = 4;
 
-/// Whether `N = degree` has a transform modulo `P`.
+/// Whether `N = degree` has a transform modulo `P`: powers of two from 4 to the prime's largest.
+///
+/// ```
+/// use kernel::ntt::supports;
+/// use kernel::prime::Delta;
+///
+/// assert!(supports::<Delta>(4096) && !supports::<Delta>(8192) && !supports::<Delta>(48));
+/// ```
 #[must_use]
 pub const fn supports<P: Prime>(degree: usize) -> bool {
     degree.is_power_of_two() && degree >= MIN_DEGREE && degree <= P::TWIDDLES.len()
@@ -51,7 +71,19 @@ pub(crate) const fn twiddles<const L: usize>(p: u32, generator: u32) -> [u32; L]
     table
 }
 
-/// Coefficient domain to NTT domain. `polynomial` has a [supported](supports) length.
+/// Coefficient domain to NTT domain, canonical residues in and out.
+///
+/// `polynomial` has a [supported](supports) length. For another the result is unspecified, or the
+/// call panics.
+///
+/// ```
+/// use kernel::prime::Delta;
+///
+/// // A constant has the same value at every point.
+/// let mut constant = [7, 0, 0, 0, 0, 0, 0, 0];
+/// kernel::ntt::forward::<Delta>(&mut constant);
+/// assert_eq!(constant, [7; 8]);
+/// ```
 pub fn forward<P: Prime>(polynomial: &mut [u32]) {
     debug_assert!(supports::<P>(polynomial.len()));
     let n = polynomial.len();
@@ -71,7 +103,17 @@ pub fn forward<P: Prime>(polynomial: &mut [u32]) {
     }
 }
 
-/// NTT domain to coefficient domain, scaling by `1 / N` included.
+/// NTT domain to coefficient domain, scaling by `1 / N` included: the exact inverse of [`forward`],
+/// for the same lengths.
+///
+/// ```
+/// use kernel::prime::T;
+///
+/// let mut polynomial = [3, 1, 4, 1, 5, 9, 2, 6];
+/// kernel::ntt::forward::<T>(&mut polynomial);
+/// kernel::ntt::inverse::<T>(&mut polynomial);
+/// assert_eq!(polynomial, [3, 1, 4, 1, 5, 9, 2, 6]);
+/// ```
 pub fn inverse<P: Prime>(polynomial: &mut [u32]) {
     debug_assert!(supports::<P>(polynomial.len()));
     let n = polynomial.len();

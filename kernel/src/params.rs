@@ -21,6 +21,20 @@ mod sealed {
 }
 
 /// Parameters of the scheme: GLWE of rank K over degree N, modulo the product of its limbs.
+///
+/// Code is generic over the set; [`with_masked_set!`](crate::with_masked_set) goes from a number
+/// on the wire to the type:
+///
+/// ```
+/// use kernel::params::{Masked256x16, ParameterSet};
+///
+/// /// Bytes of one expanded result row in memory.
+/// fn row_bytes<S: ParameterSet>() -> usize {
+///     2 * 4 * S::LIMB_WORDS
+/// }
+/// assert_eq!((Masked256x16::N, Masked256x16::MASK_WORDS), (256, 4096));
+/// assert_eq!(row_bytes::<Masked256x16>(), 2 * 4 * (16 + 1) * 256);
+/// ```
 pub trait ParameterSet: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'static {
     /// The number of the set on the wire.
     const ID: ParameterId;
@@ -96,6 +110,16 @@ pub trait DirectSet: ParameterSet {
 /// | 0xf0 | `InsecureMasked16x1` (`hazmat`) | 16 | 1 |
 /// | 0xf2 | `InsecureDirect64` (`hazmat`) | 64 | 1 |
 /// | 0xf3 | `InsecureDirect8` (`hazmat`) | 8 | 1 |
+///
+/// ```
+/// use kernel::params::ParameterId;
+///
+/// let set = ParameterId::for_batch(1024).ok_or("no such set")?;
+/// assert_eq!((set as u8, set.degree_and_rank()), (3, (1024, 4)));
+/// assert_eq!(ParameterId::from_wire(3), Some(set));
+/// assert_eq!(ParameterId::from_wire(0), None);
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -275,7 +299,17 @@ impl ParameterId {
 }
 
 /// Runs `$body` with the type alias `$S` bound to the masked parameter set of a
-/// [`ParameterId`](crate::params::ParameterId), or `$otherwise` for a set that is not offered.
+/// [`ParameterId`](crate::params::ParameterId), or `$otherwise` for a set that is not offered,
+/// which the insecure ones are not.
+///
+/// ```
+/// use kernel::glwe::SecretKey;
+/// use kernel::params::ParameterId;
+/// use kernel::with_masked_set;
+///
+/// let words = |id| with_masked_set!(id, S => Some(SecretKey::<S>::WORDS), None);
+/// assert_eq!(words(ParameterId::Masked512x8), Some(2 * 4096));
+/// ```
 #[macro_export]
 macro_rules! with_masked_set {
     ($id:expr, $S:ident => $body:expr, $otherwise:expr) => {
@@ -319,7 +353,7 @@ macro_rules! with_direct_set {
     };
 }
 
-/// The limbs of masked mode, in wire order, as an accelerator names them.
+/// The limbs of masked mode, in wire order, as an accelerator names them: t, then Delta.
 pub const MASKED_LIMBS: [PrimeId; 2] = [PrimeId::T, PrimeId::Delta];
 
 #[cfg(test)]

@@ -32,6 +32,19 @@ mod sealed {
 ///
 /// `2^BITS = 2^SHIFT - 1 (mod p)`, so a wide value is reduced by folding its high part down with
 /// two shifts and a subtraction; no multiplication and no division is needed.
+///
+/// Code that serves every prime is generic over it:
+///
+/// ```
+/// use kernel::prime::{Delta, Prime, T};
+///
+/// /// The value at `x` of the polynomial with these coefficients, the constant first.
+/// fn evaluate<P: Prime>(coefficients: &[i64], x: u32) -> u32 {
+///     coefficients.iter().rev().fold(0, |acc, &c| P::add(P::mul(acc, x), P::from_i64(c)))
+/// }
+/// assert_eq!(evaluate::<T>(&[-1, 0, 3], 10), 299);
+/// assert_eq!(Delta::centre(evaluate::<Delta>(&[-300, 0, 3], 1)), -297);
+/// ```
 pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'static {
     /// Bits of a residue.
     const BITS: u32;
@@ -79,7 +92,7 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
         Self::sub_from(a, b)
     }
 
-    /// `-a mod p`.
+    /// `-a mod p`; 0 for 0.
     #[inline(always)]
     #[must_use]
     fn neg(a: u32) -> u32 {
@@ -101,7 +114,8 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
         Self::reduce_product(u64::from(a) * u64::from(b))
     }
 
-    /// `x mod p` for `x` at most `(p - 1)^2 + p`: one fold less than [`Prime::reduce`].
+    /// `x mod p` for `x` at most `(p - 1)^2 + p`, a product and a residue: one fold less than
+    /// [`Prime::reduce`]. For a larger `x` the result is unspecified.
     #[inline(always)]
     #[must_use]
     fn reduce_product(x: u64) -> u32 {

@@ -30,6 +30,35 @@ use crate::prime::Prime;
 /// [supported](ntt::supports). They are kept by the callers' types; implementations may panic
 /// otherwise. A new implementation proves itself by the suite `conformance::ring_ops` (feature
 /// `conformance`).
+///
+/// A backend needs the two transforms and a multiply-add; the rest has definitions:
+///
+/// ```
+/// use kernel::ntt;
+/// use kernel::prime::{Prime, T};
+/// use kernel::ring::RingOps;
+///
+/// enum Mine {}
+/// impl RingOps for Mine {
+///     fn ntt_forward<P: Prime>(polynomial: &mut [u32]) {
+///         ntt::forward::<P>(polynomial);
+///     }
+///     fn ntt_inverse<P: Prime>(polynomial: &mut [u32]) {
+///         ntt::inverse::<P>(polynomial);
+///     }
+///     fn mul_add_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]) {
+///         for ((acc, &a), &b) in acc.iter_mut().zip(a).zip(b) {
+///             *acc = P::add(*acc, P::mul(a, b));
+///         }
+///     }
+/// }
+/// let mut acc = [10, 20, 30, 40];
+/// Mine::mul_sub_assign::<T>(&mut acc, &[1, 2, 3, 4], &[10; 4]);
+/// assert_eq!(acc, [0; 4]);
+/// Mine::add_assign::<T>(&mut acc, &[5; 4]);
+/// Mine::scale_assign::<T>(&mut acc, T::neg(1));
+/// assert_eq!(acc, [T::VALUE - 5; 4]);
+/// ```
 pub trait RingOps {
     /// Coefficient domain to NTT domain, in the order of [`ntt`].
     fn ntt_forward<P: Prime>(polynomial: &mut [u32]);
@@ -69,6 +98,15 @@ pub trait RingOps {
 }
 
 /// Plain scalar code, for every target.
+///
+/// ```
+/// use kernel::prime::Delta;
+/// use kernel::ring::{RingOps, Scalar};
+///
+/// let mut acc = [1, 2, 3, 4];
+/// Scalar::mul_add_assign::<Delta>(&mut acc, &[10; 4], &[100; 4]);
+/// assert_eq!(acc, [1001, 1002, 1003, 1004]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Scalar {}
 

@@ -45,6 +45,36 @@ use crate::model::{GROUPS_PER_LAYER, GroupId, ModelConfig};
 pub const SMALLEST_BUCKET: u32 = 16;
 
 /// A session's public shape.
+///
+/// ```
+/// use kernel::model::ModelConfig;
+/// use kernel::schedule::{Schedule, ScheduleError};
+///
+/// let config = ModelConfig {
+///     vocab: 100,
+///     hidden: 8,
+///     layers: 1,
+///     heads: 2,
+///     kv_heads: 1,
+///     head_dim: 4,
+///     intermediate: 12,
+///     context: 64,
+///     rms_eps: 1e-5,
+/// };
+/// // A prompt bucket of 5 in chunks of 2, and 2 tokens of answer.
+/// let schedule = Schedule::new(&config, 5, 2, 2)?;
+/// let products: Vec<_> = schedule.products(&config).map(|p| (p.group.0, p.tokens)).collect();
+/// let (prefill, rounds) = products.split_at(3 * 4);
+/// assert_eq!(prefill[..4], [(0, 2), (1, 2), (2, 2), (3, 2)]);
+/// assert_eq!(prefill[8..], [(0, 1), (1, 1), (2, 1), (3, 1)]);
+/// assert_eq!(rounds, [(4, 1), (0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]);
+/// assert_eq!(schedule.product_count(&config), 18);
+///
+/// // The context has 64 positions.
+/// let beyond = ScheduleError::Context { prompt: 60, output: 6, context: 64 };
+/// assert_eq!(Schedule::new(&config, 60, 6, 16), Err(beyond));
+/// # Ok::<(), ScheduleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct Schedule {
     prompt: u32,
@@ -163,7 +193,7 @@ impl Schedule {
         }
     }
 
-    /// Rows of prefill step `step`, or 1 for the later ones.
+    /// Rows of step `step`, from 0: a chunk or what is left of the prompt, then 1 each.
     #[must_use]
     pub const fn step_rows(&self, step: u32) -> u32 {
         let done = step.saturating_mul(self.chunk);

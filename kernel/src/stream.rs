@@ -76,6 +76,16 @@ use zeroize::Zeroize;
 pub const SEED_BYTES: usize = 32;
 
 /// A secret 256-bit key. Erased when dropped; never copied, compared or printed.
+///
+/// ```
+/// use kernel::stream::{Label, Seed};
+///
+/// let unit = Seed::from_bytes([7; 32]); // in earnest from Seed::random
+/// let masks = unit.derive(Label::OneTimeMask); // stays on the device
+/// let public = unit.derive_public(); // is sent to the host
+/// assert_ne!(masks.expose(), &public.0);
+/// assert_eq!(format!("{unit:?}"), "Seed");
+/// ```
 pub struct Seed([u8; SEED_BYTES]);
 
 impl Drop for Seed {
@@ -152,6 +162,20 @@ pub enum Label {
 pub struct PublicSeed(pub [u8; SEED_BYTES]);
 
 /// A source of secret randomness: an operating system, or a chip's generator behind a health test.
+///
+/// ```
+/// use kernel::stream::{Entropy, Seed};
+///
+/// /// A generator that a health test has switched off.
+/// struct Broken;
+/// impl Entropy for Broken {
+///     type Error = &'static str;
+///     fn fill(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+///         Err("the health test has failed")
+///     }
+/// }
+/// assert_eq!(Seed::random(&mut Broken).err(), Some("the health test has failed"));
+/// ```
 pub trait Entropy {
     /// Why no randomness could be had.
     type Error;
@@ -175,7 +199,15 @@ pub(crate) enum Domain {
     TokenChoice = 7,
 }
 
-/// A uniform 32-bit word for the choice of the token at `position`.
+/// A uniform 32-bit word for the choice of the token at `position` of the answer, from 0.
+///
+/// ```
+/// use kernel::stream::{Seed, token_choice};
+///
+/// let sampling = Seed::from_bytes([5; 32]);
+/// assert_eq!(token_choice(&sampling, 3), token_choice(&sampling, 3));
+/// assert_ne!(token_choice(&sampling, 3), token_choice(&sampling, 4));
+/// ```
 #[must_use]
 pub fn token_choice(seed: &Seed, position: u64) -> u32 {
     let mut words = [0; 16];

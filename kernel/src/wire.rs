@@ -3,6 +3,40 @@
 //! A frame is a 32-byte little-endian [`Header`] and a payload of at most 1 MiB. Small bodies are
 //! postcard; bulk residues are [packed](pack_residues), each limb in a run of its own. Every
 //! length is checked before a byte is used or allocated.
+//!
+//! A frame out, and in:
+//!
+//! ```
+//! use kernel::params::ParameterId;
+//! use kernel::prime::PrimeId;
+//! use kernel::wire::{
+//!     Block, FrameType, HEADER_BYTES, Header, SessionId, pack_residues, packed_len,
+//!     unpack_residues,
+//! };
+//!
+//! // Three coordinates of c for group 8, one row.
+//! let c = [1, 2, 4_000_000_000];
+//! let block = Block { index: 8, count: 1 };
+//! let mut payload = block.encode().to_vec();
+//! payload.resize(payload.len() + packed_len(PrimeId::T, c.len()), 0);
+//! pack_residues(PrimeId::T, &c, &mut payload[8..])?;
+//! let (session, set) = (SessionId([9; 16]), ParameterId::Masked256x16);
+//! let length = payload.len() as u32;
+//! let header = Header { frame: FrameType::Product, set, session, sequence: 1, length };
+//! let frame = [&header.encode()[..], &payload].concat();
+//!
+//! // The receiver knows which frame is due.
+//! let (header, payload) = frame.split_first_chunk::<HEADER_BYTES>().ok_or("too short")?;
+//! let header = Header::decode(header)?;
+//! header.expect((session, set), FrameType::Product, 1)?;
+//! assert_eq!(header.length as usize, payload.len());
+//! let (found, packed) = Block::split(payload)?;
+//! assert_eq!(found, block);
+//! let mut words = [0; 3];
+//! unpack_residues(PrimeId::T, packed, &mut words)?;
+//! assert_eq!(words, c);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod header;
 mod message;

@@ -9,6 +9,14 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// The definition of [`Accelerator`]: one field operation at a time, no planes, no tiles.
+///
+/// ```
+/// use kernel::accel::{AccelError, Accelerator, MatrixId, Reference};
+///
+/// let reference = Reference::default();
+/// assert_eq!(reference.capabilities().name, "reference");
+/// assert_eq!(reference.unload(MatrixId(0)), Err(AccelError::UnknownMatrix));
+/// ```
 #[derive(Debug, Default)]
 pub struct Reference {
     /// Unloaded matrices leave a hole, so that identifiers are never used again.

@@ -8,7 +8,62 @@ use crate::stream::Seed;
 /// A device bundle, checked and read in place.
 ///
 /// After [`DeviceBundle::parse`] every section has the length that the model's shape asks for, so
-/// the accessors cannot fail for groups and tokens of the model.
+/// the accessors cannot fail for groups, layers and tokens of the model. For a group, layer or
+/// repetition beyond the last they may panic or give something else.
+///
+/// ```
+/// use kernel::bundle::{
+///     CHECK_REPETITIONS, DeviceBundle, DeviceManifest, DeviceParts, ElementType, ModelDigest,
+///     write_device,
+/// };
+/// use kernel::model::{GroupId, ModelConfig};
+/// use kernel::quant::GroupBounds;
+/// use kernel::stream::Seed;
+///
+/// let config = ModelConfig {
+///     vocab: 2,
+///     hidden: 4,
+///     layers: 1,
+///     heads: 2,
+///     kv_heads: 1,
+///     head_dim: 4,
+///     intermediate: 12,
+///     context: 64,
+///     rms_eps: 1e-5,
+/// };
+/// let columns: usize = config.groups().filter_map(|g| config.shape(g)).map(|s| s.columns).sum();
+/// let parts = DeviceParts {
+///     manifest: DeviceManifest { config, digest: ModelDigest([3; 32]), bos: Some(1) },
+///     norms: vec![1.0; 3 * 4],
+///     embedding_type: ElementType::F32,
+///     embeddings: [0.0_f32, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75].map(f32::to_le_bytes).concat(),
+///     tokens: vec![b"yes".to_vec(), b"no".to_vec()],
+///     row_scales: vec![0.01; config.total_rows()],
+///     row_biases: vec![],
+///     bounds: vec![GroupBounds { norm2_squared: 900, norm1: 100 }; 5],
+///     rotary: vec![1.0, 0.01],
+///     stop_tokens: vec![1],
+///     check_seed: Seed::from_bytes([8; 32]), // in earnest from Seed::random
+///     check_vectors: vec![0; CHECK_REPETITIONS * columns], // in earnest v = u^T W
+/// };
+/// let file = write_device(&parts)?;
+///
+/// // In memory that is aligned to 8 bytes, such as a mapped file.
+/// let mut words = vec![0_u64; file.len() / 8 + 1];
+/// let bytes = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..file.len()];
+/// bytes.copy_from_slice(&file);
+/// let bundle = DeviceBundle::parse(bytes)?;
+/// assert_eq!((bundle.token_text(0), bundle.stop_tokens()), (&b"yes"[..], &[1][..]));
+/// assert_eq!(bundle.check_vector(GroupId(4), 1).len(), 4);
+/// let mut embedding = [0.0; 4];
+/// bundle.embed(1, &mut embedding);
+/// assert_eq!(embedding, [1.0, 1.25, 1.5, 1.75]);
+///
+/// // A byte that has changed is found.
+/// bytes[200] ^= 1;
+/// assert!(DeviceBundle::parse(bytes).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct DeviceBundle<'a> {
     manifest: DeviceManifest,
     norms: &'a [f32],
@@ -177,6 +232,9 @@ impl<'a> DeviceBundle<'a> {
     }
 
     /// Writes the embedding of `token`, `hidden` floats. Tokens beyond the vocabulary give zeros.
+    ///
+    /// # Panics
+    /// May do so if `out` has not `hidden` floats.
     pub fn embed(&self, token: u32, out: &mut [f32]) {
         let hidden = self.manifest.config.hidden as usize;
         let at = token as usize * hidden;
@@ -234,6 +292,9 @@ impl<'a> DeviceBundle<'a> {
     }
 
     /// Norms of a group's rows.
+    ///
+    /// # Panics
+    /// For a group beyond the last.
     #[must_use]
     pub fn bounds(&self, group: GroupId) -> GroupBounds {
         let at = 2 * group.0 as usize;
@@ -247,6 +308,9 @@ impl<'a> DeviceBundle<'a> {
     }
 
     /// v = u^T W mod t of a group and repetition, one word for each column. Secret.
+    ///
+    /// # Panics
+    /// May do so for a repetition that is not below [`CHECK_REPETITIONS`].
     #[must_use]
     pub fn check_vector(&self, group: GroupId, repetition: usize) -> &'a [u32] {
         let config = &self.manifest.config;

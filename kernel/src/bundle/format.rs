@@ -68,6 +68,10 @@ impl SectionKind {
 }
 
 /// How a section's elements are stored.
+///
+/// ```
+/// assert_eq!(kernel::bundle::ElementType::Bf16.bytes(), 2);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u32)]
 pub enum ElementType {

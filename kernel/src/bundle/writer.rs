@@ -7,6 +7,7 @@ use crate::stream::Seed;
 use alloc::vec::Vec;
 
 /// Everything that a device bundle holds; lengths as [`SectionKind`] states them.
+/// [`DeviceBundle`](super::DeviceBundle) has an example.
 pub struct DeviceParts {
     /// The small facts.
     pub manifest: DeviceManifest,

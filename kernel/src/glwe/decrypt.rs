@@ -13,8 +13,24 @@ use crate::ring::RingOps;
 /// The result is exact while the noise is below `Delta / 2`; a ciphertext that a host has made up
 /// decrypts to something, in the same time.
 ///
+/// ```
+/// use kernel::glwe::{SecretKey, decrypt_into};
+/// use kernel::params::{Masked256x16 as Set, ParameterSet};
+/// use kernel::ring::Scalar;
+/// use kernel::stream::Seed;
+///
+/// let mut words = vec![0; SecretKey::<Set>::WORDS];
+/// let key = SecretKey::<Set>::generate::<Scalar>(&Seed::from_bytes([1; 32]), &mut words)?;
+/// // Zeros are a ciphertext of zeros under every key, without noise.
+/// let ciphertext = vec![0; 2 * Set::LIMB_WORDS];
+/// let (mut message, mut noise) = ([7; Set::N], [7; Set::N]);
+/// decrypt_into::<Set, Scalar>(&key, &ciphertext, &mut message, &mut noise)?;
+/// assert_eq!((message, noise), ([0; Set::N], [0; Set::N]));
+/// # Ok::<(), kernel::glwe::LengthError>(())
+/// ```
+///
 /// # Errors
-/// [`LengthError`].
+/// [`LengthError`] if a slice has another length; nothing is written then.
 pub fn decrypt_into<S: MaskedSet, R: RingOps>(
     key: &SecretKey<'_, S>,
     ciphertext: &[u32],

@@ -6,7 +6,8 @@ use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask};
 use core::marker::PhantomData;
 use zeroize::Zeroize;
 
-/// Memory that encryption works in, erased after use: N words and N bytes.
+/// Memory that encryption works in: N words and N bytes. The noise, which is secret, is erased
+/// after use; the mask is public.
 pub struct EncryptScratch<'a> {
     /// One mask polynomial.
     pub mask: &'a mut [u32],
@@ -27,10 +28,13 @@ impl core::fmt::Debug for EncryptScratch<'_> {
 /// for this coordinate under the unit's public seed. (The toy sets reduce those modulo t and Delta
 /// modulo their own primes.)
 ///
-/// *Security*: a pair (`seed`, `coordinate`) is used once.
+/// *Security*: a pair (`seed`, `coordinate`) is used once. `key` and `public` are those of `seed`:
+/// that is not checked.
+///
+/// The [module](super) page has an example.
 ///
 /// # Errors
-/// [`LengthError`].
+/// [`LengthError`] if a slice has another length; nothing is written then.
 pub fn encrypt_seeded_into<S: ParameterSet, R: RingOps>(
     key: &SecretKey<'_, S>,
     seed: &Seed,

@@ -9,6 +9,22 @@ use zeroize::Zeroize;
 /// A secret key, expanded: K ternary polynomials in the NTT domain, once for each limb.
 ///
 /// It lives in the caller's memory and is erased from it when dropped.
+///
+/// ```
+/// use kernel::glwe::{LengthError, SecretKey};
+/// use kernel::params::Masked256x16 as Set;
+/// use kernel::ring::Scalar;
+/// use kernel::stream::Seed;
+///
+/// let unit = Seed::from_bytes([1; 32]);
+/// let mut words = vec![1; SecretKey::<Set>::WORDS];
+/// drop(SecretKey::<Set>::generate::<Scalar>(&unit, &mut words)?);
+/// assert!(words.iter().all(|&word| word == 0));
+///
+/// let short = SecretKey::<Set>::generate::<Scalar>(&unit, &mut words[1..]);
+/// assert_eq!(short.err(), Some(LengthError));
+/// # Ok::<(), LengthError>(())
+/// ```
 pub struct SecretKey<'b, S: ParameterSet> {
     words: &'b mut [u32],
     set: PhantomData<S>,

@@ -4,7 +4,26 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A list of limbs: the ciphertext modulus is the product of their primes.
+/// A list of limbs: the ciphertext modulus is the product of their primes. Tuples of one to four
+/// primes are lists.
+///
+/// ```
+/// use kernel::params::{LimbVisitor, Limbs};
+/// use kernel::prime::{Delta, Prime, T};
+///
+/// /// Collects the moduli.
+/// struct Moduli(Vec<u32>);
+/// impl LimbVisitor for Moduli {
+///     fn limb<P: Prime>(&mut self, index: usize) {
+///         assert_eq!(index, self.0.len());
+///         self.0.push(P::VALUE);
+///     }
+/// }
+/// let mut moduli = Moduli(Vec::new());
+/// <(T, Delta)>::visit(&mut moduli);
+/// assert_eq!(moduli.0, [T::VALUE, Delta::VALUE]);
+/// assert_eq!((<(T, Delta)>::COUNT, <(T, Delta)>::LOG2_MODULUS), (2, 60));
+/// ```
 pub trait Limbs: sealed::Sealed {
     /// How many limbs.
     const COUNT: usize;
@@ -17,7 +36,7 @@ pub trait Limbs: sealed::Sealed {
     fn visit<V: LimbVisitor>(visitor: &mut V);
 }
 
-/// Work that is done once for each limb.
+/// Work that is done once for each limb; see [`Limbs`] for an example.
 pub trait LimbVisitor {
     /// Limb `index`, of prime `P`.
     fn limb<P: Prime>(&mut self, index: usize);

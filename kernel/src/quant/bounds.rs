@@ -2,6 +2,21 @@ use crate::prime::{Delta, Prime, T};
 use crate::stream::NOISE_BOUND;
 
 /// Norms of a group's integer rows: public, and what both promises of exactness stand on.
+///
+/// ```
+/// use kernel::quant::{BoundError, GroupBounds};
+///
+/// let mut bounds = GroupBounds::default();
+/// bounds.include(&[3, -4]);
+/// bounds.include(&[1, 1]);
+/// assert_eq!(bounds, GroupBounds { norm2_squared: 25, norm1: 7 });
+/// bounds.check_noise()?; // 21 * 7 is far below (Delta - 1) / 2 = 21 * 6_389_760
+/// assert_eq!(bounds.largest_sum_of_squares(), 2_146_959_360_u64.pow(2) / 25);
+///
+/// let heavy = GroupBounds { norm1: 6_389_761, ..bounds };
+/// assert_eq!(heavy.check_noise(), Err(BoundError::Noise { norm1: 6_389_761 }));
+/// # Ok::<(), BoundError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct GroupBounds {
     /// Largest squared Euclidean norm of a row.

@@ -11,7 +11,16 @@ pub enum WeightError {
 ///
 /// The scale is `max |w| / 127`, computed in f64 and rounded to f32; each weight is divided by that
 /// f32 in f64 and rounded, ties to even. A row of zeros, or one too small for a normal f32 scale,
-/// becomes zeros with scale 1.
+/// becomes zeros with scale 1. `out` is as long as `row`.
+///
+/// ```
+/// use kernel::quant::{WeightError, quantise_row};
+///
+/// let mut q = [0; 3];
+/// assert_eq!(quantise_row(&[63.5, -10.0, 0.0], &mut q), Ok(0.5));
+/// assert_eq!(q, [127, -20, 0]);
+/// assert_eq!(quantise_row(&[1.0, f32::NAN, 0.0], &mut q), Err(WeightError::NotFinite(1)));
+/// ```
 ///
 /// # Errors
 /// [`WeightError::NotFinite`] for NaN or infinity.

@@ -2,6 +2,16 @@ use super::RingOps;
 use crate::prime::Prime;
 
 /// Every operation as its definition, in `O(N^2)`: the oracle of the conformance suite.
+///
+/// ```
+/// use kernel::prime::T;
+/// use kernel::ring::{Definition, RingOps, Scalar};
+///
+/// let (mut fast, mut slow) = ([1, 2, 3, 4], [1, 2, 3, 4]);
+/// Scalar::ntt_forward::<T>(&mut fast);
+/// Definition::ntt_forward::<T>(&mut slow);
+/// assert_eq!(fast, slow);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Definition {}
 

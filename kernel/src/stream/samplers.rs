@@ -13,6 +13,14 @@ const TERNARY_PER_BLOCK: usize = 8;
 ///
 /// Coefficient i is `floor(3 w / 2^64) - 1` for the 64-bit word `w` at `i % 8` of block `i / 8`,
 /// whose low half comes first: no branch, no rejection, a bias below 2^-62.
+///
+/// ```
+/// use kernel::stream::{Seed, ternary};
+///
+/// let mut key = [0; 256];
+/// ternary(&Seed::from_bytes([1; 32]), 0, &mut key);
+/// assert!(key.iter().all(|s| (-1..=1).contains(s)));
+/// ```
 pub fn ternary(seed: &Seed, component: u32, out: &mut [i8]) {
     let mut stream = Keystream::new(seed.expose(), Domain::SecretKey, 0, 0, u64::from(component));
     let mut block = [0; BLOCK_WORDS];
@@ -39,6 +47,14 @@ pub fn ternary(seed: &Seed, component: u32, out: &mut [i8]) {
 /// |---|---|---|
 /// | 2k | bits 0 to 20 of a | bits 0 to 20 of b |
 /// | 2k + 1 | bits 0 to 20 of c | bits 21 to 31 of a, bits 21 to 30 of b |
+///
+/// ```
+/// use kernel::stream::{NOISE_BOUND, Seed, centred_binomial};
+///
+/// let mut noise = [0_i8; 256];
+/// centred_binomial(&Seed::from_bytes([1; 32]), 0, &mut noise);
+/// assert!(noise.iter().all(|e| u32::from(e.unsigned_abs()) <= NOISE_BOUND));
+/// ```
 pub fn centred_binomial(seed: &Seed, coordinate: u64, out: &mut [i8]) {
     const COINS: u32 = (1 << 21) - 1;
     let mut stream = Keystream::new(seed.expose(), Domain::Noise, 0, 0, coordinate);

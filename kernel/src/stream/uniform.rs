@@ -85,6 +85,17 @@ impl Family<'_> {
 /// *Shape and domain*: column `k * N + i` is coefficient `i`, in the NTT domain, of mask
 /// polynomial `k`. `out` holds `coordinates.len() * columns.len()` words; a shorter one is filled
 /// as far as it goes.
+///
+/// ```
+/// use kernel::prime::PrimeId;
+/// use kernel::stream::{Seed, expand_mask_columns};
+///
+/// let public = Seed::from_bytes([7; 32]).derive_public();
+/// let (mut all, mut part) = ([0; 3 * 8], [0; 2 * 5]);
+/// expand_mask_columns(PrimeId::Delta, &public, 0..3, 0..8, &mut all);
+/// expand_mask_columns(PrimeId::Delta, &public, 1..3, 2..7, &mut part);
+/// assert_eq!((&part[..5], &part[5..]), (&all[8 + 2..8 + 7], &all[16 + 2..16 + 7]));
+/// ```
 pub fn expand_mask_columns(
     p: PrimeId,
     seed: &PublicSeed,
@@ -110,6 +121,19 @@ pub fn expand_mask<P: Prime>(seed: &PublicSeed, coordinate: u64, first: usize, o
 }
 
 /// Rows `first_row..` of check vector `repetition` of `group`, uniform modulo t.
+///
+/// Secret: who knows u can answer wrongly without being caught. `repetition` is below
+/// [`CHECK_REPETITIONS`](crate::bundle::CHECK_REPETITIONS).
+///
+/// ```
+/// use kernel::stream::{Seed, check_vector};
+///
+/// let seed = Seed::from_bytes([3; 32]);
+/// let (mut u, mut tail) = ([0; 100], [0; 30]);
+/// check_vector(&seed, 0, 4, 0, &mut u);
+/// check_vector(&seed, 0, 4, 70, &mut tail); // rows may be asked for block by block
+/// assert_eq!(tail, u[70..]);
+/// ```
 pub fn check_vector(seed: &Seed, repetition: u8, group: u32, first_row: usize, out: &mut [u32]) {
     let family = Family {
         key: seed.expose(),
@@ -132,7 +156,19 @@ fn mask_family(seed: &Seed, token: usize) -> Family<'_> {
     }
 }
 
-/// The one-time mask of one token: `out[j] = r_j` for the coordinates `first..`, modulo t.
+/// The one-time mask of one token: `out[j] = r_(first + j)`, modulo t.
+///
+/// `token` is its number within the unit whose mask seed `seed` is. *Security*: used once.
+///
+/// ```
+/// use kernel::stream::{Label, Seed, one_time_mask};
+///
+/// let masks = Seed::from_bytes([7; 32]).derive(Label::OneTimeMask);
+/// let (mut r, mut tail) = ([0; 64], [0; 10]);
+/// one_time_mask(&masks, 5, 0, &mut r);
+/// one_time_mask(&masks, 5, 54, &mut tail);
+/// assert_eq!(tail, r[54..]);
+/// ```
 pub fn one_time_mask(seed: &Seed, token: usize, first: usize, out: &mut [u32]) {
     let family = mask_family(seed, token);
     let mut stream = family.attempt(0);
@@ -162,6 +198,17 @@ pub fn one_time_mask(seed: &Seed, token: usize, first: usize, out: &mut [u32]) {
 ///
 /// Four coordinates share their blocks; asking for them together wastes none.
 /// `out` holds up to `4 * tokens` words, a whole number of coordinates.
+///
+/// ```
+/// use kernel::stream::{Seed, one_time_mask, one_time_mask_coordinates};
+///
+/// // What the offline phase encrypts by coordinates is what the online phase adds by tokens.
+/// let masks = Seed::from_bytes([9; 32]);
+/// let (mut offline, mut online) = ([0; 4 * 16], [0; 4]);
+/// one_time_mask_coordinates(&masks, 0, 16, &mut offline);
+/// one_time_mask(&masks, 11, 0, &mut online);
+/// assert_eq!(online, [0, 1, 2, 3].map(|j| offline[16 * j + 11]));
+/// ```
 pub fn one_time_mask_coordinates(seed: &Seed, block: u32, tokens: usize, out: &mut [u32]) {
     let mut words = [0; BLOCK_WORDS];
     for first in (0..tokens).step_by(TILE) {

@@ -9,7 +9,7 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 pub const VERSION: u8 = 1;
 const MAGIC: [u8; 4] = *b"SbRo";
 
-/// A session, drawn at random by the device.
+/// A session, drawn at random by the device; used for one session and its resumptions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct SessionId(pub [u8; 16]);
 
@@ -121,7 +121,8 @@ impl Header {
         out
     }
 
-    /// Checks that this is the frame that is due: of this session, this type and this number.
+    /// Checks that this is the frame that is due: of this session and set, this type and this
+    /// number.
     ///
     /// # Errors
     /// [`WireError::Session`] before [`WireError::Order`].

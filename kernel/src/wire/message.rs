@@ -5,6 +5,20 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The device opens a session, or resumes one after a broken link.
+///
+/// ```
+/// use kernel::bundle::ModelDigest;
+/// use kernel::wire::{Hello, MAX_PAYLOAD, Purpose, decode_body, encode_body};
+///
+/// let purpose = Purpose::Masked { prompt_bucket: 32, output_bucket: 48, chunk: 16 };
+/// let digest = ModelDigest([7; 32]);
+/// let hello = Hello { digest, purpose, answered: 0, max_payload: MAX_PAYLOAD as u32 };
+/// let mut payload = [0; 64];
+/// let length = encode_body(&hello, &mut payload)?;
+/// assert_eq!(payload[32..length], [1, 32, 48, 16, 0, 0x80, 0x80, 0x40]);
+/// assert_eq!(decode_body(&payload[..length]), Ok(hello));
+/// # Ok::<(), kernel::wire::WireError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     /// The model that the device's bundle was made from.
@@ -94,6 +108,15 @@ pub const BLOCK_PREFIX_BYTES: usize = 8;
 /// The prefix of a payload of residues: two little-endian words.
 ///
 /// (group, tokens) for products, (first coordinate, count) for bodies, (first row, count) for rows.
+///
+/// ```
+/// use kernel::wire::{Block, WireError};
+///
+/// let block = Block { index: 258, count: 1 };
+/// assert_eq!(block.encode(), [2, 1, 0, 0, 1, 0, 0, 0]);
+/// assert_eq!(Block::split(&[2, 1, 0, 0, 1, 0, 0, 0, 99]), Ok((block, &[99][..])));
+/// assert_eq!(Block::split(&[0; 7]), Err(WireError::Length));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Block {
     /// Group, first coordinate or first row.
@@ -128,7 +151,16 @@ impl Block {
     }
 }
 
-/// Encodes a small body into `out` and returns its length.
+/// Encodes a small body into `out` and returns its length: at most 58 bytes for those of this
+/// module.
+///
+/// ```
+/// use kernel::wire::{Fault, FaultCode, WireError, encode_body};
+///
+/// let mut out = [0; 8];
+/// assert_eq!(encode_body(&Fault { code: FaultCode::Busy }, &mut out), Ok(1));
+/// assert_eq!(encode_body(&Fault { code: FaultCode::Busy }, &mut []), Err(WireError::Length));
+/// ```
 ///
 /// # Errors
 /// [`WireError::Length`] if `out` is too short.
@@ -137,6 +169,13 @@ pub fn encode_body<B: Serialize>(body: &B, out: &mut [u8]) -> Result<usize, Wire
 }
 
 /// Decodes a small body that fills `payload` exactly.
+///
+/// ```
+/// use kernel::wire::{Fault, FaultCode, WireError, decode_body};
+///
+/// assert_eq!(decode_body(&[3]), Ok(Fault { code: FaultCode::Busy }));
+/// assert_eq!(decode_body::<Fault>(&[3, 0]), Err(WireError::Body));
+/// ```
 ///
 /// # Errors
 /// [`WireError::Body`].

@@ -4,6 +4,13 @@ use crate::prime::{Prime, PrimeId};
 
 /// Bytes of `count` packed residues: 4 each modulo t; modulo Delta 7 for each two, where an odd
 /// count is padded with a zero.
+///
+/// ```
+/// use kernel::prime::PrimeId;
+/// use kernel::wire::packed_len;
+///
+/// assert_eq!(PrimeId::ALL.map(|p| packed_len(p, 5)), [20, 21]);
+/// ```
 #[must_use]
 pub const fn packed_len(p: PrimeId, count: usize) -> usize {
     match p {
@@ -12,13 +19,21 @@ pub const fn packed_len(p: PrimeId, count: usize) -> usize {
     }
 }
 
-/// Packed bytes of one body of a unit: N residues of each limb.
+/// Packed bytes of one body of a unit: N residues of each limb. `degree` is even.
+///
+/// ```
+/// assert_eq!(kernel::wire::body_bytes(256), 256 * 4 + 256 / 2 * 7);
+/// ```
 #[must_use]
 pub const fn body_bytes(degree: usize) -> usize {
     packed_len(MASKED_LIMBS[0], degree) + packed_len(MASKED_LIMBS[1], degree)
 }
 
 /// Packed bytes of one result row of a unit: K mask polynomials and a body, each limb.
+///
+/// ```
+/// assert_eq!(kernel::wire::row_bytes(256, 16), 17 * kernel::wire::body_bytes(256));
+/// ```
 #[must_use]
 pub const fn row_bytes(degree: usize, rank: usize) -> usize {
     body_bytes((rank + 1) * degree)
@@ -26,6 +41,19 @@ pub const fn row_bytes(degree: usize, rank: usize) -> usize {
 
 /// Packs residues: little-endian words for t; for Delta, `a + 2^28 b` as seven little-endian
 /// bytes for each pair, with `b = 0` after the last of an odd count.
+///
+/// The residues are canonical: that is not checked here, and a larger word modulo Delta would spoil
+/// its neighbour.
+///
+/// ```
+/// use kernel::prime::PrimeId;
+/// use kernel::wire::pack_residues;
+///
+/// let mut bytes = [0; 7];
+/// pack_residues(PrimeId::Delta, &[0x123_4567, 0x89a_bcde], &mut bytes)?;
+/// assert_eq!(bytes, [0x67, 0x45, 0x23, 0xe1, 0xcd, 0xab, 0x89]);
+/// # Ok::<(), kernel::wire::WireError>(())
+/// ```
 ///
 /// # Errors
 /// [`WireError::Length`] unless `out` has [`packed_len`] bytes.
@@ -51,6 +79,18 @@ pub fn pack_residues(p: PrimeId, residues: &[u32], out: &mut [u8]) -> Result<(),
 }
 
 /// Unpacks residues and checks that each is below its modulus, and any padding zero.
+///
+/// ```
+/// use kernel::prime::{Prime, PrimeId, T};
+/// use kernel::wire::{WireError, unpack_residues};
+///
+/// let mut words = [0];
+/// unpack_residues(PrimeId::T, &(T::VALUE - 1).to_le_bytes(), &mut words)?;
+/// assert_eq!(words, [T::VALUE - 1]);
+/// let above = unpack_residues(PrimeId::T, &T::VALUE.to_le_bytes(), &mut words);
+/// assert_eq!(above, Err(WireError::Residue));
+/// # Ok::<(), WireError>(())
+/// ```
 ///
 /// # Errors
 /// [`WireError::Length`], or else [`WireError::Residue`]; `out` is then unspecified.
