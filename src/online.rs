@@ -5,7 +5,7 @@ use crate::link::Link;
 use crate::plain::PlainProducts;
 use crate::report::Phase;
 use anyhow::{Context, Result, anyhow};
-use device_client::client::MaskedClient;
+use device_client::client::Client;
 use device_client::decoder::Decoder;
 use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
 use device_client::masked::{MaskedSession, frame_bytes, masked_words};
@@ -131,7 +131,7 @@ impl Run<'_> {
         let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;
         let started = Instant::now();
         let connector = TcpConnector::new(host, first, self.pace);
-        let mut client = MaskedClient::open(session, connector, &mut request, &mut reply)
+        let mut client = Client::open(session, connector, &mut request, &mut reply)
             .await
             .with_context(|| format!("opening a session with {host}"))?;
         let mut prompt_seconds = None;

@@ -1,14 +1,13 @@
-//! The online phase over a link: a [`MaskedSession`] with a transport, as a source of products.
+//! The online phase over a link: a [`Session`] with a transport, as a source of products.
 
 use crate::decoder::Request;
 use crate::generate::Multiply;
-use crate::masked::{MaskedSession, SessionError, Verdict};
-use crate::store::CorrelationStore;
+use crate::session::{Session, SessionError, Verdict};
 use crate::transport::{Connector, Transport, TransportError};
 use embedded_io_async::ErrorType;
 use kernel::wire::WireError;
 
-/// Why a masked run ended early. All of it is visible to the host, or happens before it starts.
+/// Why a run ended early. All of it is visible to the host, or happens before it starts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError<E> {
@@ -28,9 +27,9 @@ impl<E> From<WireError> for ClientError<E> {
 
 type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
 
-/// A masked session over a link that is resumed, with identical bytes, when it breaks.
-pub struct MaskedClient<'a, C: CorrelationStore, K: Connector> {
-    session: MaskedSession<'a, C>,
+/// A session over a link that is resumed, with identical bytes, when it breaks.
+pub struct Client<'a, S: Session, K: Connector> {
+    session: S,
     connector: K,
     link: Option<Transport<K::Io>>,
     /// The request under way; kept until it is answered.
@@ -41,20 +40,19 @@ pub struct MaskedClient<'a, C: CorrelationStore, K: Connector> {
     bytes_down: u64,
 }
 
-impl<C: CorrelationStore, K: Connector> core::fmt::Debug for MaskedClient<'_, C, K> {
+impl<S: Session, K: Connector> core::fmt::Debug for Client<'_, S, K> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("MaskedClient").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Client").field("bytes_up", &self.bytes_up).finish_non_exhaustive()
     }
 }
 
-impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
-    /// Connects and opens the session. `request` and `reply` have
-    /// [`frame_bytes`](crate::masked::frame_bytes) bytes each.
+impl<'a, S: Session, K: Connector> Client<'a, S, K> {
+    /// Connects and opens the session. `request` and `reply` hold the session's largest frames.
     ///
     /// # Errors
     /// As the link or the host fails; correlations are burned only once the session is open.
     pub async fn open(
-        session: MaskedSession<'a, C>,
+        session: S,
         connector: K,
         request: &'a mut [u8],
         reply: &'a mut [u8],
@@ -74,18 +72,34 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
         let io = self.connector.connect().await.map_err(TransportError::Link)?;
         let mut link = Transport::new(io);
         let length = self.session.hello(self.reply)?;
-        let result = async {
+        let opened = self.open_on(&mut link, length).await;
+        self.count(&mut link);
+        opened?;
+        self.link = Some(link);
+        Ok(())
+    }
+
+    async fn open_on(
+        &mut self,
+        link: &mut Transport<K::Io>,
+        length: usize,
+    ) -> Result<(), ErrorOf<K>> {
+        link.send(&self.reply[..length]).await?;
+        let (header, payload) = link.receive(self.reply).await?;
+        self.session.welcome(&header, payload)?;
+        let mut index = 0;
+        while let Some(length) = self.session.opening(index, self.reply)? {
             link.send(&self.reply[..length]).await?;
-            link.receive(self.reply).await
+            index += 1;
         }
-        .await;
+        Ok(())
+    }
+
+    /// Takes over a link's count of bytes.
+    const fn count(&mut self, link: &mut Transport<K::Io>) {
         self.bytes_up += link.bytes_up;
         self.bytes_down += link.bytes_down;
         (link.bytes_up, link.bytes_down) = (0, 0);
-        let (header, payload) = result?;
-        self.session.welcome(&header, payload)?;
-        self.link = Some(link);
-        Ok(())
     }
 
     /// Waits the fixed pause if the link is broken and an attempt is left; fails otherwise.
@@ -143,7 +157,7 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
     }
 }
 
-impl<C: CorrelationStore, K: Connector> Multiply for MaskedClient<'_, C, K> {
+impl<S: Session, K: Connector> Multiply for Client<'_, S, K> {
     type Error = ErrorOf<K>;
 
     async fn multiply(&mut self, request: Request<'_>, y: &mut [i32]) -> Result<(), Self::Error> {

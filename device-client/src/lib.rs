@@ -10,7 +10,8 @@
 //! | [`choose`] | from logits to a token |
 //! | [`generate`](mod@generate) | the loop from a prompt to a text, over any source of products |
 //! | [`store`] | correlations: taken in by whole checked units, given out once |
-//! | [`unit`](mod@unit), [`masked`] | the two phases of the protocol, sans I/O |
+//! | [`session`], [`masked`], [`direct`] | the online phase in each mode, sans I/O |
+//! | [`unit`](mod@unit) | the offline phase, sans I/O |
 //! | [`transport`] | frames over `embedded-io-async` |
 //! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
 //!
@@ -26,9 +27,11 @@ extern crate std;
 pub mod choose;
 pub mod client;
 pub mod decoder;
+pub mod direct;
 pub mod generate;
 pub mod masked;
 pub mod prepare;
+pub mod session;
 pub mod store;
 pub mod transport;
 pub mod unit;

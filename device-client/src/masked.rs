@@ -5,6 +5,7 @@
 //! into zeros.
 
 use crate::decoder::Request;
+use crate::session::{MAX_CHUNK, Session, SessionError, Verdict, payload_of, seal_frame};
 use crate::store::{CorrelationStore, StoreError};
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
 use kernel::check::{LinearCheck, Poison};
@@ -18,27 +19,6 @@ use kernel::wire::{
     SessionId, Welcome, WireError, decode_body, encode_body, pack_residues, unpack_residues,
 };
 use zeroize::Zeroize;
-
-/// Largest prefill chunk.
-pub const MAX_CHUNK: usize = 64;
-
-/// Why a session ended early. Everything here is visible to the host, or happens before it starts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The chunk is above [`MAX_CHUNK`] or its products do not fit a frame.
-    #[error("the prefill chunk does not fit a frame")]
-    Chunk,
-    /// The caller's memory is too small, or a request is not the schedule's next.
-    #[error("the session was used out of order")]
-    Order,
-    /// The host broke the protocol, visibly.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Words of memory for correlations and residues: the larger side of the largest chunk, twice.
 #[must_use]
@@ -60,15 +40,6 @@ pub fn fitting_chunk(config: &ModelConfig, wanted: usize) -> usize {
     let largest = config.largest();
     let fit = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / (4 * largest.rows.max(largest.columns)).max(1);
     wanted.min(fit).clamp(1, MAX_CHUNK)
-}
-
-/// What a finished session has to report.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Verdict {
-    /// Linear checks made, one for each row of each product.
-    pub checks: u32,
-    /// Checks that failed. If any did, no output of the session may be used.
-    pub failed: u32,
 }
 
 /// A session in masked mode.
@@ -150,15 +121,30 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         })
     }
 
-    fn header(&self, frame: FrameType, sequence: u32, length: usize) -> Header {
-        Header { frame, set: self.set, session: self.id, sequence, length: length as u32 }
-    }
-
-    /// Writes the frame that opens the session, or resumes it, and returns its length.
+    /// Checks that a header is what the host owes: this session, this type, this number.
     ///
     /// # Errors
-    /// [`WireError::Length`] if `frame` is too short.
-    pub fn hello(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
+    /// [`WireError`].
+    fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
+        let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
+        header.expect((self.id, self.set), frame, sequence)
+    }
+
+    /// Products answered so far.
+    #[must_use]
+    pub const fn answered(&self) -> u32 {
+        self.answered
+    }
+
+    /// The schedule.
+    #[must_use]
+    pub const fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+}
+
+impl<C: CorrelationStore> Session for MaskedSession<'_, C> {
+    fn hello(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
         let hello = Hello {
             digest: self.bundle.digest(),
             purpose: Purpose::Masked {
@@ -169,27 +155,11 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
             answered: self.answered,
             max_payload: MAX_PAYLOAD as u32,
         };
-        let (header, payload) = split_frame(frame)?;
-        let length = encode_body(&hello, payload)?;
-        header.copy_from_slice(&self.header(FrameType::Hello, 0, length).encode());
-        Ok(HEADER_BYTES + length)
+        let length = encode_body(&hello, payload_of(frame)?)?;
+        Ok(seal_frame(frame, FrameType::Hello, (self.id, self.set), 0, length)?)
     }
 
-    /// Checks that a header is what the host owes: this session, this type, this number.
-    ///
-    /// # Errors
-    /// [`WireError`].
-    fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
-        let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
-        header.expect((self.id, self.set), frame, sequence)
-    }
-
-    /// Takes in the frame that opens the session, and reserves the whole schedule's correlations in
-    /// one durable step; a session that is resumed has them already.
-    ///
-    /// # Errors
-    /// A [`WireError`], [`WireError::Model`] among them, or as the store fails.
-    pub fn welcome(&mut self, header: &Header, payload: &[u8]) -> Result<(), SessionError> {
+    fn welcome(&mut self, header: &Header, payload: &[u8]) -> Result<(), SessionError> {
         self.expect(header, FrameType::Welcome)?;
         if decode_body::<Welcome>(payload)?.digest != self.bundle.digest() {
             return Err(WireError::Model.into());
@@ -202,16 +172,11 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         Ok(())
     }
 
-    /// Masks a request into a frame and returns the frame's length. The frame is kept by the
-    /// caller until it is answered: after a broken link the same bytes are sent again.
-    ///
-    /// # Errors
-    /// [`SessionError::Order`] if another request is under way or sizes do not fit.
-    pub fn request(
-        &mut self,
-        request: &Request<'_>,
-        frame: &mut [u8],
-    ) -> Result<usize, SessionError> {
+    fn opening(&mut self, _: u32, _: &mut [u8]) -> Result<Option<usize>, SessionError> {
+        Ok(None)
+    }
+
+    fn request(&mut self, request: &Request<'_>, frame: &mut [u8]) -> Result<usize, SessionError> {
         let shape = self.bundle.shape(request.group);
         let (tokens, n, m) = (request.tokens, shape.columns, shape.rows);
         if !self.reserved
@@ -222,11 +187,8 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
             return Err(SessionError::Order);
         }
         let length = BLOCK_PREFIX_BYTES + 4 * tokens * n;
-        let header = self.header(FrameType::Product, self.answered + 1, length);
-        let (head, payload) = split_frame(frame)?;
-        let payload = payload.get_mut(..length).ok_or(WireError::Length)?;
+        let payload = payload_of(frame)?.get_mut(..length).ok_or(WireError::Length)?;
         let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
-        head.copy_from_slice(&header.encode());
         let block = Block { index: request.group.0, count: tokens as u32 };
         prefix.copy_from_slice(&block.encode());
 
@@ -246,17 +208,11 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         }
         pack_residues(PrimeId::T, c, packed)?;
         self.pending = Some(Pending { group: request.group, tokens, checks });
-        Ok(HEADER_BYTES + length)
+        let (session, sequence) = ((self.id, self.set), self.answered + 1);
+        Ok(seal_frame(frame, FrameType::Product, session, sequence, length)?)
     }
 
-    /// Unmasks and checks the host's answer into `y`, `tokens x m`.
-    ///
-    /// *Security*: straight-line after the visible checks. If this or an earlier product is
-    /// wrong, `y` is zero, and nothing else changes.
-    ///
-    /// # Errors
-    /// Only for what the host can see by itself: length, order, a residue not below t.
-    pub fn response(
+    fn response(
         &mut self,
         header: &Header,
         payload: &[u8],
@@ -291,41 +247,15 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         Ok(())
     }
 
-    /// Products answered so far.
-    #[must_use]
-    pub const fn answered(&self) -> u32 {
-        self.answered
-    }
-
-    /// The schedule.
-    #[must_use]
-    pub const fn schedule(&self) -> &Schedule {
-        &self.schedule
-    }
-
-    /// The flag of failed checks: what is shown to the user may depend on it, what is sent never.
-    #[must_use]
-    pub const fn poison(&self) -> &Poison {
+    fn poison(&self) -> &Poison {
         &self.poison
     }
 
-    /// Writes the frame that ends the session, whatever happened in it.
-    ///
-    /// # Errors
-    /// [`WireError::Length`] if `frame` is too short.
-    pub fn bye(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
-        let (head, _) = split_frame(frame)?;
-        head.copy_from_slice(&self.header(FrameType::Bye, self.answered + 1, 0).encode());
-        Ok(HEADER_BYTES)
+    fn bye(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
+        Ok(seal_frame(frame, FrameType::Bye, (self.id, self.set), self.answered + 1, 0)?)
     }
 
-    /// Ends the session; its working memory is erased.
-    #[must_use]
-    pub fn finish(self) -> Verdict {
+    fn finish(self) -> Verdict {
         Verdict { checks: self.checks, failed: self.poison.reveal_failures() }
     }
-}
-
-fn split_frame(frame: &mut [u8]) -> Result<(&mut [u8; HEADER_BYTES], &mut [u8]), WireError> {
-    frame.split_first_chunk_mut().ok_or(WireError::Length)
 }

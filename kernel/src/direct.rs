@@ -28,9 +28,11 @@
 mod decrypt;
 mod evaluation_key;
 mod modulus_switch;
+mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use decrypt::decrypt_switched_into;
 pub use evaluation_key::{evaluation_key_body_into, key_coordinate};
 pub use modulus_switch::{BODY_BITS, MASK_BITS, switch_into};
+pub use shape::{DirectShape, LimbShape, MAX_LIMBS};

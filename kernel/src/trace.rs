@@ -11,8 +11,10 @@
 
 mod layout;
 mod plan;
+mod session;
 #[cfg(test)]
 mod tests;
 
 pub use layout::Layout;
 pub use plan::Plan;
+pub use session::session_automorphisms;

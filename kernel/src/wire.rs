@@ -38,16 +38,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bits;
 mod header;
 mod message;
 mod residues;
 #[cfg(test)]
 mod tests;
 
+pub use bits::{
+    direct_payloads, pack_bits, pack_body, packed_bits_len, result_bytes, unpack_bits, unpack_body,
+};
 pub use header::{FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId, VERSION};
 pub use message::{
-    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, Hello, Purpose, UnitOpen, Welcome, decode_body,
-    encode_body,
+    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, Purpose, UnitOpen, Welcome,
+    decode_body, encode_body,
 };
 pub use residues::{body_bytes, pack_residues, packed_len, row_bytes, unpack_residues};
 

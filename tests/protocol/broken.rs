@@ -8,7 +8,7 @@ use crate::harness::run::{Place, Run};
 use crate::harness::store::{available, provisioned};
 use crate::harness::wire;
 use device_client::client::ClientError;
-use device_client::masked::Verdict;
+use device_client::session::Verdict;
 use device_client::transport::TransportError;
 use kernel::wire::{FrameType, HEADER_BYTES, Hello, decode_body, encode_body};
 

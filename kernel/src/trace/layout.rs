@@ -68,6 +68,16 @@ impl Layout {
         Self { degree: degree as u32, tokens: tokens as u32, rows: size(m), columns: size(n) }
     }
 
+    /// The layout of a session's products of an `m x n` matrix for `tokens` tokens: as many tokens in
+    /// one ciphertext as fit beside one another, at most `tokens`.
+    ///
+    /// A public rule: both sides follow it.
+    #[must_use]
+    pub fn for_product(degree: usize, m: usize, n: usize, tokens: usize) -> Self {
+        let widest = m.max(n).clamp(1, degree).next_power_of_two();
+        Self::fitting(degree, m, n, tokens.min(degree / widest))
+    }
+
     /// Ring degree N.
     #[must_use]
     pub const fn degree(&self) -> usize {

@@ -26,6 +26,7 @@ pub struct SessionId(pub [u8; 16]);
 /// | 7 | `UnitRows` | host | [`Block`](super::Block), ciphertexts |
 /// | 8 | `Bye` | device | none |
 /// | 9 | `Fault` | host | [`Fault`](super::Fault) |
+/// | 10 | `EvaluationKey` | device | [`Block`](super::Block), one packed body |
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -34,9 +35,10 @@ pub enum FrameType {
     Hello = 1,
     /// Host: the session is open. Body: [`Welcome`](super::Welcome).
     Welcome = 2,
-    /// Device: a masked product. A [`Block`](super::Block) of (group, tokens), then residues mod t.
+    /// Device: a product. A [`Block`](super::Block) of (group, tokens), then residues mod t in masked
+    /// mode, packed bodies in direct mode.
     Product = 3,
-    /// Host: its answer, in the same form.
+    /// Host: its answer. The same block, then residues mod t, or the results of direct mode.
     ProductReply = 4,
     /// Device: a unit begins. Body: [`UnitOpen`](super::UnitOpen).
     UnitOpen = 5,
@@ -48,6 +50,8 @@ pub enum FrameType {
     Bye = 8,
     /// Host: a fault that both sides can see. Body: [`Fault`](super::Fault).
     Fault = 9,
+    /// Device: a ciphertext of an evaluation key. A block of (exponent of the automorphism, element).
+    EvaluationKey = 10,
 }
 
 impl FrameType {
@@ -62,6 +66,7 @@ impl FrameType {
             7 => Self::UnitRows,
             8 => Self::Bye,
             9 => Self::Fault,
+            10 => Self::EvaluationKey,
             _ => return None,
         })
     }

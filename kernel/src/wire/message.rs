@@ -49,6 +49,39 @@ pub enum Purpose {
         /// Prefill chunk C.
         chunk: u32,
     },
+    /// Generate in direct mode, on the schedule of these buckets. Evaluation keys follow.
+    Direct {
+        /// The seeds of the session's masks.
+        seeds: DirectSeeds,
+        /// Prompt bucket P.
+        prompt_bucket: u32,
+        /// Output bucket T.
+        output_bucket: u32,
+        /// Prefill chunk C.
+        chunk: u32,
+    },
+    /// Generate in masked mode for the first rows, in direct mode for the rest. Evaluation keys follow.
+    Mixed {
+        /// The seeds of the session's masks.
+        seeds: DirectSeeds,
+        /// Prompt bucket P.
+        prompt_bucket: u32,
+        /// Output bucket T.
+        output_bucket: u32,
+        /// Prefill chunk C.
+        chunk: u32,
+        /// Steps of the decoder, with the head before each if there is one, that are masked.
+        masked_steps: u32,
+    },
+}
+
+/// The public seeds of a session in direct mode.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct DirectSeeds {
+    /// Of the masks of its ciphertexts.
+    pub ciphertexts: [u8; SEED_BYTES],
+    /// Of the masks of its evaluation keys.
+    pub keys: [u8; SEED_BYTES],
 }
 
 /// The host accepts a session.

@@ -6,7 +6,7 @@ use crate::harness::run::Run;
 use crate::harness::store::{available, provisioned};
 use crate::harness::wire;
 use device_client::client::ClientError;
-use device_client::masked::SessionError;
+use device_client::session::SessionError;
 use device_client::transport::TransportError;
 use kernel::prime::{Prime, T};
 use kernel::wire::{HEADER_BYTES, WireError};

@@ -3,10 +3,11 @@ use super::model::{Model, Plain};
 use super::now;
 use core::convert::Infallible;
 use device_client::choose::Choice;
-use device_client::client::{ClientError, MaskedClient};
+use device_client::client::{Client, ClientError};
 use device_client::decoder::{Decoder, Request};
 use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
-use device_client::masked::{MaskedSession, Verdict, frame_bytes, masked_words};
+use device_client::masked::{MaskedSession, frame_bytes, masked_words};
+use device_client::session::Verdict;
 use device_client::store::CorrelationStore;
 use device_client::transport::Connector;
 use embedded_io_async::ErrorType;
@@ -115,7 +116,7 @@ impl<'a> Run<'a> {
         let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
         let (schedule, set, id) = (self.schedule, self.set, self.id);
         let session = MaskedSession::open(&bundle, store, schedule, set, id, &mut words)?;
-        let client = MaskedClient::open(session, connector, &mut request, &mut reply).await?;
+        let client = Client::open(session, connector, &mut request, &mut reply).await?;
         let mut products = Spied { client, spy };
         let places = match self.drive(&mut products).await {
             Ok(places) => places,
@@ -140,7 +141,7 @@ pub(crate) type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Er
 
 /// A masked client that is watched.
 struct Spied<'a, C: CorrelationStore, K: Connector, F> {
-    client: MaskedClient<'a, C, K>,
+    client: Client<'a, C, K>,
     spy: F,
 }
 
