@@ -200,7 +200,8 @@ pub(crate) struct ConvertFolders {
     /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json
     #[arg(value_name = "HF_DIR")]
     pub(crate) checkpoint: PathBuf,
-    /// Folder to write; a bundle of an earlier conversion in it is replaced
+    /// Folder to write; a bundle of an earlier conversion in it is replaced, unless correlations were
+    /// made for it
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }
