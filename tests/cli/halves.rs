@@ -96,6 +96,7 @@ fn a_host_that_is_killed_in_a_session_and_does_not_come_back() {
     device.says("the link is broken");
     assert!(device.runs());
     device.finish().failed(1, &["session with ", "the link to the host failed: ", "refused"]);
+    assert_eq!(bundles.held(), 32 - 25, "what the session reserved is burned, and no more");
 }
 
 #[test]
