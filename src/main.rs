@@ -11,6 +11,7 @@ mod interrupt;
 mod link;
 mod offline;
 mod online;
+mod pace;
 mod plain;
 mod progress;
 mod prompt;

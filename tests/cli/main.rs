@@ -11,5 +11,6 @@ mod prepare;
 mod prompts;
 mod signals;
 mod store;
+mod strangers;
 mod tool;
 mod usage;
