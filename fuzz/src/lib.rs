@@ -1,8 +1,15 @@
 //! What others may send or leave, at its worst.
 //!
 //! Each target is a function of bytes that panics if the code under test does, or breaks a promise.
-//! libFuzzer runs them with coverage on a nightly compiler (`cargo fuzz run wire --features
-//! libfuzzer`); `tests/smoke.rs` runs them on any, over random bytes and damaged good inputs.
+//! `tests/smoke.rs` runs them all on any compiler, over random bytes and damaged good inputs; libFuzzer
+//! runs one at a time, guided by coverage, on a nightly compiler. From the project's folder:
+//!
+//! ```sh
+//! cargo test --manifest-path fuzz/Cargo.toml                              # 2,000 cases each
+//! SUBROSA_FUZZ_CASES=100000 cargo test --manifest-path fuzz/Cargo.toml
+//! cargo run --manifest-path fuzz/Cargo.toml --example corpus              # good inputs to begin with
+//! cargo +nightly fuzz run wire --features libfuzzer -- -max_len=40000
+//! ```
 #![allow(clippy::unwrap_used, reason = "a panic is how a target speaks")]
 
 mod bundles;

@@ -69,7 +69,7 @@ pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| {
     let (mut weights, mut bounds, mut check_vectors) = (Vec::new(), Vec::new(), Vec::new());
     for group in CONFIG.groups() {
         let shape = CONFIG.shape(group).unwrap();
-        let rows: Vec<i8> = (0..shape.rows * shape.columns).map(|_| rng.next() as i8).collect();
+        let rows: Vec<i8> = (0..shape.rows * shape.columns).map(|_| rng.word() as i8).collect();
         let mut norms = GroupBounds::default();
         rows.chunks_exact(shape.columns).for_each(|row| norms.include(row));
         for repetition in 0..CHECK_REPETITIONS {

@@ -8,8 +8,8 @@ use kernel::stream::Entropy;
 pub struct Rng(pub u64);
 
 impl Rng {
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -18,12 +18,12 @@ impl Rng {
 
     /// A number below `bound`, 0 for none.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % (bound as u64).max(1)) as usize
+        (self.word() % (bound as u64).max(1)) as usize
     }
 
     /// Up to `longest` random bytes.
     pub fn bytes(&mut self, longest: usize) -> Vec<u8> {
-        (0..self.below(longest + 1)).map(|_| self.next() as u8).collect()
+        (0..self.below(longest + 1)).map(|_| self.word() as u8).collect()
     }
 
     /// Damages an input in a few places.
@@ -88,7 +88,7 @@ impl Entropy for Rng {
     type Error = Infallible;
 
     fn fill(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        out.iter_mut().for_each(|byte| *byte = self.next() as u8);
+        out.iter_mut().for_each(|byte| *byte = self.word() as u8);
         Ok(())
     }
 }

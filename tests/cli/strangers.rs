@@ -100,7 +100,7 @@ fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
 
 /// A proxy before a host that lets `spoil` change frame `target` of what comes down, in its first
 /// connection.
-fn spoiling(host: &Host, target: usize, spoil: fn(&mut Vec<u8>)) -> String {
+fn spoiling(host: &Host, target: usize, spoil: Spoil) -> String {
     let host = host.address.clone();
     let links = Arc::new(AtomicUsize::new(0));
     serve(move |device| {
@@ -126,8 +126,10 @@ fn spoiling(host: &Host, target: usize, spoil: fn(&mut Vec<u8>)) -> String {
     })
 }
 
+type Spoil = fn(&mut Vec<u8>);
+
 /// What is wrong with a frame, and what is said of it.
-const SPOILT: [(fn(&mut Vec<u8>), &str); 5] = [
+const SPOILT: [(Spoil, &str); 5] = [
     (|frame| frame[4] = 2, "protocol version 2 is not supported"),
     (|frame| frame[24] += 1, "frame out of order"),
     (|frame| frame[8] ^= 1, "frame of another session"),
