@@ -171,7 +171,7 @@ impl Run<'_> {
             bytes_down,
             checks_passed: u64::from(verdict.checks - verdict.failed),
             checks_failed: u64::from(verdict.failed),
-            late_requests: Some(pace.late()),
+            late_requests: (!self.pace.is_zero()).then(|| pace.late()),
         };
         Ok((transcript, phase))
     }

@@ -56,7 +56,7 @@ pub(crate) struct Phase {
     pub(crate) checks_passed: u64,
     pub(crate) checks_failed: u64,
     /// Requests that left later than the pace allows, so that the time of the device's own
-    /// computing showed; online only.
+    /// computing showed; online only, and only where there is a pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) late_requests: Option<u64>,
 }

@@ -125,18 +125,6 @@ fn a_host_that_is_killed_while_correlations_are_prepared() {
 }
 
 #[test]
-fn a_damaged_bundle_is_not_served() {
-    let bundles = Bundles::of(MODEL);
-    let file = std::fs::read_dir(bundles.host()).unwrap().map(|entry| entry.unwrap().path());
-    let rows = file.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
-    let mut bytes = std::fs::read(&rows).unwrap();
-    bytes[100] ^= 1;
-    std::fs::write(&rows, bytes).unwrap();
-    let serve = words("serve --listen 127.0.0.1:0 --model", &[&bundles.host()]);
-    run(serve).failed(1, &["manifest's"]);
-}
-
-#[test]
 fn an_address_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -2,6 +2,7 @@
 //! a session is open, and kept before.
 
 use crate::tool::{Bundles, Host, MODEL, NOBODY, OTHER, Outcome, Process, program, run, words};
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -184,7 +185,7 @@ fn a_host_of_another_model_burns_nothing() {
 #[test]
 fn late_requests_are_counted() {
     let bundles = Bundles::of(MODEL);
-    bundles.provision(2 * TOKENS + 1);
+    bundles.provision(4 * TOKENS);
     let host = Host::of(&bundles);
     let generate = |pace: &str| {
         let options = OPTIONS.replace("--pace 0", pace);
@@ -198,4 +199,10 @@ fn late_requests_are_counted() {
     assert!((40..=46).contains(&number), "{late}");
     assert!(late.contains("requests left late: the device computed for longer than the pace"));
     assert!(!generate("--pace 0").stderr.contains("left late"));
+    let counted = |pace: &str| {
+        let report: Value = serde_json::from_str(&generate(pace).stdout).unwrap();
+        report["online"]["late_requests"].as_u64()
+    };
+    assert!(counted("--json --pace 1").unwrap() >= 40);
+    assert_eq!(counted("--json --pace 0"), None, "nothing is hidden, so nothing is late");
 }
