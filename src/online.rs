@@ -210,7 +210,7 @@ impl Connector for TcpConnector<'_> {
     }
 
     async fn departure(&mut self) {
-        self.pace.departure().await;
+        self.pace.departure();
     }
 
     async fn retry(&mut self) -> bool {
