@@ -100,10 +100,15 @@ pub trait Connector {
         &mut self,
     ) -> Result<Self::Io, <Self::Io as embedded_io_async::ErrorType>::Error>;
 
-    /// Waits for the next public deadline, at which a request may leave.
+    /// Hears that the host's answer is there, before anything is done with it. The host knows this
+    /// moment: the next deadline may depend on it.
+    fn answered(&mut self) {}
+
+    /// Waits for the public deadline at which the next request leaves.
     ///
-    /// Where the platform has a clock, requests leave on a fixed grid of time, so that the time
-    /// of the float half, which may depend on secrets, does not show. Without one, it does.
+    /// Where the platform has a clock, requests leave at moments that follow from the host's own
+    /// answers, so that the time of the float half, which may depend on secrets, does not show.
+    /// Without one, it does.
     async fn departure(&mut self) {}
 
     /// Waits for the fixed pause before another attempt; `false` when no attempt is left.
