@@ -26,6 +26,7 @@ impl<E> From<WireError> for ClientError<E> {
     }
 }
 
+type LinkErrorOf<K> = TransportError<<<K as Connector>::Io as ErrorType>::Error>;
 type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
 
 /// A masked session over a link that is resumed, with identical bytes, when it breaks.
@@ -64,7 +65,7 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
         loop {
             match client.connect().await {
                 Ok(()) => return Ok(client),
-                Err(error) => client.recover(error).await?,
+                Err(error) => client.recover(error, TransportError::is_broken_link).await?,
             }
         }
     }
@@ -90,11 +91,16 @@ impl<'a, C: CorrelationStore, K: Connector> MaskedClient<'a, C, K> {
         Ok(())
     }
 
-    /// Waits the fixed pause if the link is broken and an attempt is left; fails otherwise.
-    async fn recover(&mut self, error: ErrorOf<K>) -> Result<(), ErrorOf<K>> {
+    /// Waits the fixed pause if the link's failure is one that passes and an attempt is left; fails
+    /// otherwise.
+    async fn recover(
+        &mut self,
+        error: ErrorOf<K>,
+        passes: impl FnOnce(&LinkErrorOf<K>) -> bool,
+    ) -> Result<(), ErrorOf<K>> {
         self.link = None;
         match error {
-            ClientError::Transport(ref e) if e.is_broken_link() => {
+            ClientError::Transport(ref e) if passes(e) => {
                 if self.connector.retry().await {
                     Ok(())
                 } else {
@@ -155,7 +161,7 @@ impl<C: CorrelationStore, K: Connector> Multiply for MaskedClient<'_, C, K> {
         loop {
             match self.exchange(length, y).await {
                 Ok(()) => return Ok(()),
-                Err(error) => self.recover(error).await?,
+                Err(error) => self.recover(error, TransportError::is_passing).await?,
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Frames over any ordered byte stream that speaks `embedded-io-async`.
 
 use embedded_io_async::{Read, ReadExactError, Write};
-use kernel::wire::{Fault, FrameType, HEADER_BYTES, Header, WireError, decode_body};
+use kernel::wire::{Fault, FaultCode, FrameType, HEADER_BYTES, Header, WireError, decode_body};
 
 /// Why a frame could not be sent or received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -26,6 +26,15 @@ impl<E> TransportError<E> {
     #[must_use]
     pub const fn is_broken_link(&self) -> bool {
         matches!(self, Self::Link(_) | Self::Closed)
+    }
+
+    /// Whether a session that has begun may be resumed over a new link: as for a broken one, or the
+    /// host has said that it cannot serve now.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        use FaultCode::{Busy, Deadline, Shutdown};
+        matches!(self, Self::Fault(Fault { code: Busy | Deadline | Shutdown }))
+            || self.is_broken_link()
     }
 }
 
