@@ -100,8 +100,9 @@ pub(crate) struct Request {
     /// more bytes in all, and fewer for each token
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
-    /// Microseconds between the public moments at which requests may leave, so that the time of
-    /// the device's own computing does not show, as far as it fits; 0 sends at once
+    /// Microseconds from an answer of the host to the next request, so that the time of the device's
+    /// own computing does not show. Where that takes longer, the request leaves at the next multiple,
+    /// and the report counts it; 0 sends at once
     #[arg(long, default_value_t = 1000, value_name = "MICROSECONDS")]
     pub(crate) pace: u64,
     /// Write the logits to an .npy file: f32, one row for each generated position
@@ -200,7 +201,8 @@ pub(crate) struct ConvertFolders {
     /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json
     #[arg(value_name = "HF_DIR")]
     pub(crate) checkpoint: PathBuf,
-    /// Folder to write; a bundle of an earlier conversion in it is replaced
+    /// Folder to write; a bundle of an earlier conversion in it is replaced, unless correlations were
+    /// made for it
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }

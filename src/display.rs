@@ -9,6 +9,7 @@ use kernel::schedule::Schedule;
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
+use zeroize::Zeroizing;
 
 /// What a person sees of a run.
 ///
@@ -26,7 +27,7 @@ enum Show {
     /// Rows of the prompt's bucket that are done, of how many.
     Prompt(u32, u32),
     /// Tokens of the answer that are done, and the text of the last, while there is text.
-    Token(u64, Option<Vec<u8>>),
+    Token(u64, Option<Zeroizing<Vec<u8>>>),
 }
 
 impl<'a> Display<'a> {
@@ -62,7 +63,7 @@ impl<'a> Display<'a> {
             Event::Token { index, token, sound } => {
                 let ends = !sound || self.bundle.stop_tokens().contains(token);
                 self.ended |= ends || self.interrupts.is_hidden();
-                let text = (!self.ended).then(|| self.bundle.token_text(*token).to_vec());
+                let text = (!self.ended).then(|| self.bundle.token_text(*token).to_vec().into());
                 Show::Token(u64::from(*index) + 1, text)
             }
         };
@@ -135,7 +136,7 @@ impl Text {
     fn add(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.partial.extend_from_slice(bytes);
         let rest = self.partial.split_off(complete(&self.partial));
-        let complete = core::mem::replace(&mut self.partial, rest);
+        let complete = Zeroizing::new(core::mem::replace(&mut self.partial, rest));
         self.print(&complete)
     }
 

@@ -51,3 +51,22 @@ impl Write for Link {
         within(self.patience, self.stream.flush()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_falls_silent_is_a_broken_link() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = silent.local_addr().unwrap().to_string();
+            let mut link = Link::connect(&address, Duration::from_millis(10)).await.unwrap();
+            link.write_all(b"anybody there?").await.unwrap();
+            let error = link.read(&mut [0]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(error.to_string().starts_with("no answer within "), "{error}");
+        });
+    }
+}

@@ -1,5 +1,6 @@
 //! `subrosa`: private inference of language models for devices that trust nobody.
 
+mod capped;
 mod cli;
 mod commands;
 mod device;
@@ -10,6 +11,7 @@ mod interrupt;
 mod link;
 mod offline;
 mod online;
+mod pace;
 mod plain;
 mod progress;
 mod prompt;

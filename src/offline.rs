@@ -236,5 +236,5 @@ async fn session<S: MaskedSet>(
     )
     .await;
     bar.finish_and_clear();
-    Ok(result?)
+    result.with_context(|| format!("the session with {host} ended early"))
 }

@@ -2,6 +2,7 @@
 
 use crate::entropy::SystemEntropy;
 use crate::link::Link;
+use crate::pace::Pace;
 use crate::plain::PlainProducts;
 use crate::report::Phase;
 use anyhow::{Context, Result, anyhow};
@@ -19,7 +20,7 @@ use kernel::stream::Entropy;
 use kernel::wire::SessionId;
 use std::io;
 use std::time::{Duration, Instant};
-use tokio::time::{Interval, MissedTickBehavior};
+use zeroize::Zeroize;
 
 /// Attempts to reach a host again when the link breaks, and the pause before each.
 const ATTEMPTS: u32 = 10;
@@ -27,14 +28,25 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Time for a host to answer before the link counts as broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a run produced.
-#[derive(Default)]
+/// What a run produced. Erased when dropped.
 pub(crate) struct Transcript {
     pub(crate) tokens: Vec<u32>,
     pub(crate) logits: Vec<Vec<f32>>,
 }
 
+impl Drop for Transcript {
+    fn drop(&mut self) {
+        self.tokens.zeroize();
+        self.logits.zeroize();
+    }
+}
+
 impl Transcript {
+    /// Room for as many tokens: a vector that grew would leave copies behind.
+    fn with_room(tokens: usize) -> Self {
+        Self { tokens: Vec::with_capacity(tokens), logits: Vec::with_capacity(tokens) }
+    }
+
     /// Whether every bit of every logit is the same.
     pub(crate) fn same_logits(&self, other: &Self) -> bool {
         let bits = |run: &Self| -> Vec<Vec<u32>> {
@@ -59,7 +71,7 @@ pub(crate) struct Run<'a> {
     pub(crate) schedule: Schedule,
     pub(crate) prompt: &'a [u32],
     pub(crate) sampling: &'a Sampling,
-    /// Distance of the grid of time on which requests leave; zero for none.
+    /// Time from an answer to the next request; zero for none.
     pub(crate) pace: Duration,
 }
 
@@ -94,8 +106,8 @@ impl Run<'_> {
         let mut indices = vec![0; config.vocab as usize];
         let mut decoder =
             Decoder::new(self.bundle, self.context(), chunk, &mut floats, &mut integers)?;
-        let mut transcript = Transcript::default();
-        generate(
+        let mut transcript = Transcript::with_room(self.schedule.output_bucket() as usize);
+        let outcome = generate(
             &mut decoder,
             &self.schedule,
             self.prompt,
@@ -107,7 +119,10 @@ impl Run<'_> {
                 observe(&event);
             },
         )
-        .await?;
+        .await;
+        // Their order tells the logits.
+        indices.zeroize();
+        outcome?;
         Ok(transcript)
     }
 
@@ -130,7 +145,8 @@ impl Run<'_> {
             Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))?;
         let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;
         let started = Instant::now();
-        let connector = TcpConnector::new(host, first, self.pace);
+        let pace = Pace::new(self.pace);
+        let connector = TcpConnector { host, first: Some(first), left: ATTEMPTS, pace: &pace };
         let mut client = Client::open(session, connector, &mut request, &mut reply)
             .await
             .with_context(|| format!("opening a session with {host}"))?;
@@ -155,6 +171,7 @@ impl Run<'_> {
             bytes_down,
             checks_passed: u64::from(verdict.checks - verdict.failed),
             checks_failed: u64::from(verdict.failed),
+            late_requests: (!self.pace.is_zero()).then(|| pace.late()),
         };
         Ok((transcript, phase))
     }
@@ -169,41 +186,31 @@ impl Run<'_> {
     }
 }
 
-/// TCP to a fixed address, requests on a fixed grid of time, a fixed number of further attempts.
-struct TcpConnector {
-    host: String,
+/// TCP to a fixed address, requests at public moments, a fixed number of further attempts.
+struct TcpConnector<'a> {
+    host: &'a str,
     /// A link that is there already.
     first: Option<Link>,
     left: u32,
-    grid: Option<Interval>,
+    pace: &'a Pace,
 }
 
-impl TcpConnector {
-    fn new(host: &str, first: Link, pace: Duration) -> Self {
-        let grid = (!pace.is_zero()).then(|| {
-            let mut grid = tokio::time::interval(pace);
-            // A deadline that was missed is skipped: the next one is on the same grid.
-            grid.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            grid
-        });
-        Self { host: host.to_owned(), first: Some(first), left: ATTEMPTS, grid }
-    }
-}
-
-impl Connector for TcpConnector {
+impl Connector for TcpConnector<'_> {
     type Io = Link;
 
     async fn connect(&mut self) -> Result<Self::Io, io::Error> {
         match self.first.take() {
             Some(link) => Ok(link),
-            None => Link::connect(&self.host, PATIENCE).await,
+            None => Link::connect(self.host, PATIENCE).await,
         }
     }
 
+    fn answered(&mut self) {
+        self.pace.answered();
+    }
+
     async fn departure(&mut self) {
-        if let Some(grid) = &mut self.grid {
-            grid.tick().await;
-        }
+        self.pace.departure();
     }
 
     async fn retry(&mut self) -> bool {

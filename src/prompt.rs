@@ -8,7 +8,11 @@ use std::path::Path;
 use template::Template;
 use tokenizers::Tokenizer;
 
+use crate::capped;
 use crate::cli::Request;
+
+/// Bytes of a tokenizer at most; a conversion has the same limit.
+const LONGEST: u64 = 256 << 20;
 
 /// The prompt when the user gives none.
 const DEFAULT_PROMPT: &str = "Please dim the living room lights to thirty percent";
@@ -33,10 +37,10 @@ pub(crate) fn prompt_ids(request: &Request, folder: &Path, vocab: u32) -> Result
 
 fn encode(text: &str, raw: bool, folder: &Path) -> Result<Vec<u32>> {
     let path = folder.join("tokenizer.json");
-    if !path.exists() {
+    let Some(bytes) = capped::read(&path, LONGEST)? else {
         bail!("{} is missing: give the prompt as --prompt-ids", path.display());
-    }
-    let mut tokenizer = Tokenizer::from_file(&path)
+    };
+    let mut tokenizer = Tokenizer::from_bytes(bytes)
         .map_err(|error| anyhow!("{} is refused: {error}", path.display()))?;
     // What a file says of padding and truncation must not change a prompt.
     tokenizer.with_padding(None);

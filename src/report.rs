@@ -3,6 +3,7 @@
 use core::fmt;
 use serde::Serialize;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// The host's answers failed a check.
 #[derive(Debug)]
@@ -54,6 +55,10 @@ pub(crate) struct Phase {
     /// Units (offline) or products' rows (online) whose check held.
     pub(crate) checks_passed: u64,
     pub(crate) checks_failed: u64,
+    /// Requests that left later than the pace allows, so that the time of the device's own
+    /// computing showed; online only, and only where there is a pace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) late_requests: Option<u64>,
 }
 
 impl Phase {
@@ -81,7 +86,7 @@ pub(crate) struct DeviceMemory {
     pub(crate) correlation_per_token: usize,
 }
 
-/// The report of a run.
+/// The report of a run. What it tells of prompt and answer is erased when it is dropped.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) model: String,
@@ -106,6 +111,14 @@ pub(crate) struct Report {
     pub(crate) device_memory: DeviceMemory,
     /// What multiplies on the host, where it is known.
     pub(crate) backend: Option<&'static str>,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.text.zeroize();
+        self.prompt_ids.zeroize();
+        self.token_ids.zeroize();
+    }
 }
 
 impl Report {
@@ -152,6 +165,14 @@ impl fmt::Display for Report {
             self.offline.checks_passed,
             self.online.checks_passed
         )?;
+        if let Some(late @ 1..) = self.online.late_requests {
+            writeln!(
+                f,
+                "{:<9}{late} requests left late: the device computed for longer than the pace, and \
+                 the host may see for how long; a larger --pace hides it",
+                "pace"
+            )?;
+        }
         let memory = &self.device_memory;
         let bytes = |bytes: usize| Bytes(bytes as u64);
         write!(

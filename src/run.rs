@@ -23,11 +23,12 @@ use kernel::schedule::{Schedule, ScheduleError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// A request that has been checked against the model's shape, before anything expensive happens.
 pub(crate) struct Job<'r> {
     request: &'r Request,
-    prompt: Vec<u32>,
+    prompt: Zeroizing<Vec<u32>>,
     schedule: Schedule,
     sampling: Sampling,
     logits_file: Option<LogitsFile>,
@@ -38,7 +39,7 @@ impl<'r> Job<'r> {
     pub(crate) fn new(request: &'r Request, config: &ModelConfig, folder: &Path) -> Result<Self> {
         let choice = Choice::new(request.temperature, request.top_p)?;
         let sampling = Sampling { choice, seed: sampling_seed(request.seed)? };
-        let prompt = prompt_ids(request, folder, config.vocab)?;
+        let prompt = Zeroizing::new(prompt_ids(request, folder, config.vocab)?);
         let schedule = schedule(request, prompt.len(), config)?;
         let logits_file = request.dump_logits.as_deref().map(LogitsFile::open).transpose()?;
         Ok(Self { request, prompt, schedule, sampling, logits_file })
@@ -107,7 +108,7 @@ pub(crate) async fn run(
     let mut report = Report {
         model: parties.model.clone(),
         text: text(&bundle, &transcript.tokens),
-        prompt_ids: prompt.clone(),
+        prompt_ids: prompt.to_vec(),
         token_ids: transcript.tokens.clone(),
         identical_tokens: None,
         identical_logits: None,
@@ -210,6 +211,7 @@ async fn compare(
 /// The text up to the first token that ends it.
 fn text(bundle: &DeviceBundle<'_>, tokens: &[u32]) -> String {
     let visible = tokens.iter().take_while(|token| !bundle.stop_tokens().contains(token));
-    let bytes: Vec<u8> = visible.flat_map(|&token| bundle.token_text(token)).copied().collect();
+    let bytes = visible.flat_map(|&token| bundle.token_text(token)).copied().collect::<Vec<u8>>();
+    let bytes = Zeroizing::new(bytes);
     String::from_utf8_lossy(&bytes).trim_start().to_owned()
 }

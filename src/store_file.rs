@@ -2,8 +2,8 @@
 //! for copies that are put back.
 
 use crate::entropy::SystemEntropy;
-use anyhow::{Context, Result, bail, ensure};
-use device_client::store::sealed::{Medium, MediumError, SealedStore, Witness};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use device_client::store::sealed::{Medium, MediumError, SealedError, SealedStore, Witness};
 use kernel::bundle::DeviceBundle;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -63,7 +63,7 @@ fn open(path: &Path, bundle: &DeviceBundle<'_>) -> Result<FileStore> {
     }
     let length = file.metadata()?.len();
     let store = SealedStore::open(FileMedium(file), witness, SystemEntropy, bundle)
-        .with_context(|| format!("{} is refused", path.display()))?;
+        .map_err(|error| anyhow!("{} is refused: {error}{}", path.display(), remedy(error)))?;
     let expected = store.end();
     ensure!(
         length >= expected,
@@ -71,6 +71,20 @@ fn open(path: &Path, bundle: &DeviceBundle<'_>) -> Result<FileStore> {
         path.display()
     );
     Ok(store)
+}
+
+/// What may have happened to a store that is refused, and what to do.
+const fn remedy(error: SealedError) -> &'static str {
+    match error {
+        SealedError::Sealed => {
+            ". Every `subrosa convert device` makes a new key, which opens no older store: use the \
+             bundle that it was made with, or another file (--correlations)"
+        }
+        SealedError::OtherModel | SealedError::RolledBack => {
+            "; use another file (--correlations), or remove this one and prepare anew"
+        }
+        _ => "",
+    }
 }
 
 /// Makes an empty store: complete under another name first, so that a crash leaves none or all.
@@ -106,8 +120,8 @@ pub(crate) fn check_room(store: &FileStore, units: u64) -> Result<()> {
     let room = store.room() as u64;
     ensure!(
         units <= room,
-        "this takes {units} units, and the store has room for {room} more: use larger batches, or \
-         another file (--correlations)"
+        "this takes {units} units, and the store has room for {room} more, which is fixed when it is \
+         made: use larger batches, or another file (--correlations), which is made with room enough"
     );
     Ok(())
 }

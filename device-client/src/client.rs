@@ -25,6 +25,7 @@ impl<E> From<WireError> for ClientError<E> {
     }
 }
 
+type LinkErrorOf<K> = TransportError<<<K as Connector>::Io as ErrorType>::Error>;
 type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
 
 /// A session over a link that is resumed, with identical bytes, when it breaks.
@@ -62,7 +63,7 @@ impl<'a, S: Session, K: Connector> Client<'a, S, K> {
         loop {
             match client.connect().await {
                 Ok(()) => return Ok(client),
-                Err(error) => client.recover(error).await?,
+                Err(error) => client.recover(error, TransportError::is_broken_link).await?,
             }
         }
     }
@@ -76,6 +77,8 @@ impl<'a, S: Session, K: Connector> Client<'a, S, K> {
         self.count(&mut link);
         opened?;
         self.link = Some(link);
+        // Behind the store's writes: their time is theirs, and says nothing.
+        self.connector.answered();
         Ok(())
     }
 
@@ -102,11 +105,16 @@ impl<'a, S: Session, K: Connector> Client<'a, S, K> {
         (link.bytes_up, link.bytes_down) = (0, 0);
     }
 
-    /// Waits the fixed pause if the link is broken and an attempt is left; fails otherwise.
-    async fn recover(&mut self, error: ErrorOf<K>) -> Result<(), ErrorOf<K>> {
+    /// Waits the fixed pause if the link's failure is one that passes and an attempt is left; fails
+    /// otherwise.
+    async fn recover(
+        &mut self,
+        error: ErrorOf<K>,
+        passes: impl FnOnce(&LinkErrorOf<K>) -> bool,
+    ) -> Result<(), ErrorOf<K>> {
         self.link = None;
         match error {
-            ClientError::Transport(ref e) if e.is_broken_link() => {
+            ClientError::Transport(ref e) if passes(e) => {
                 if self.connector.retry().await {
                     Ok(())
                 } else {
@@ -132,6 +140,7 @@ impl<'a, S: Session, K: Connector> Client<'a, S, K> {
         self.bytes_down += link.bytes_down;
         (link.bytes_up, link.bytes_down) = (0, 0);
         let (header, payload) = result?;
+        self.connector.answered();
         Ok(self.session.response(&header, payload, y)?)
     }
 
@@ -166,7 +175,7 @@ impl<S: Session, K: Connector> Multiply for Client<'_, S, K> {
         loop {
             match self.exchange(length, y).await {
                 Ok(()) => return Ok(()),
-                Err(error) => self.recover(error).await?,
+                Err(error) => self.recover(error, TransportError::is_passing).await?,
             }
         }
     }

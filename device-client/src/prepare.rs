@@ -68,13 +68,23 @@ pub enum PrepareEvent {
     },
 }
 
+/// A store with a unit under way, which is abandoned unless it is finished: when the preparation
+/// fails, and when whoever waits for it gives up.
+struct Receiving<'s, C: CorrelationStore>(&'s mut C);
+
+impl<C: CorrelationStore> Drop for Receiving<'_, C> {
+    fn drop(&mut self) {
+        self.0.abandon_unit();
+    }
+}
+
 /// Runs one preparation session for `units`, each under a fresh key, into `store`.
 ///
 /// The session always runs to the end of its units, whatever their checks say; a refused unit is
 /// reported, and asking again is the caller's affair, in a later session.
 ///
 /// # Errors
-/// [`PrepareError`]; units finished before stay in the store.
+/// [`PrepareError`]; units finished before stay in the store, the unit under way is abandoned.
 pub async fn prepare<S, R, Io, C, N>(
     io: Io,
     bundle: &DeviceBundle<'_>,
@@ -115,7 +125,8 @@ where
             seed,
             UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise },
         )?;
-        unit.begin(store)?;
+        let receiving = Receiving(&mut *store);
+        unit.begin(receiving.0)?;
         let length = encode_body(&unit.announcement(), payload(frame)?)?;
         link.send(FrameType::UnitOpen, frame, length).await?;
         while let Some(length) = unit.bodies(payload(frame)?)? {
@@ -124,13 +135,13 @@ where
         }
         loop {
             let rows = link.receive(FrameType::UnitRows, frame).await?;
-            let complete = unit.rows(rows, store)?;
+            let complete = unit.rows(rows, receiving.0)?;
             observe(link.transport.event());
             if complete {
                 break;
             }
         }
-        let kept = unit.finish(store)?;
+        let kept = unit.finish(receiving.0)?;
         observe(PrepareEvent::Unit { group, kept });
     }
     link.send(FrameType::Bye, frame, 0).await?;

@@ -85,4 +85,8 @@ pub trait CorrelationStore {
     /// # Errors
     /// [`StoreError::Order`] if rows are missing.
     fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError>;
+
+    /// Forgets the unit that was begun and will not be finished, its masks and the rows that have
+    /// come; does nothing where there is none. What is held durably is as before.
+    fn abandon_unit(&mut self);
 }

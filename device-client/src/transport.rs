@@ -1,7 +1,7 @@
 //! Frames over any ordered byte stream that speaks `embedded-io-async`.
 
 use embedded_io_async::{Read, ReadExactError, Write};
-use kernel::wire::{Fault, FrameType, HEADER_BYTES, Header, WireError, decode_body};
+use kernel::wire::{Fault, FaultCode, FrameType, HEADER_BYTES, Header, WireError, decode_body};
 
 /// Why a frame could not be sent or received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -26,6 +26,15 @@ impl<E> TransportError<E> {
     #[must_use]
     pub const fn is_broken_link(&self) -> bool {
         matches!(self, Self::Link(_) | Self::Closed)
+    }
+
+    /// Whether a session that has begun may be resumed over a new link: as for a broken one, or the
+    /// host has said that it cannot serve now.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        use FaultCode::{Busy, Deadline, Shutdown};
+        matches!(self, Self::Fault(Fault { code: Busy | Deadline | Shutdown }))
+            || self.is_broken_link()
     }
 }
 
@@ -100,10 +109,15 @@ pub trait Connector {
         &mut self,
     ) -> Result<Self::Io, <Self::Io as embedded_io_async::ErrorType>::Error>;
 
-    /// Waits for the next public deadline, at which a request may leave.
+    /// Hears that the host's answer is there, before anything is done with it. The host knows this
+    /// moment: the next deadline may depend on it.
+    fn answered(&mut self) {}
+
+    /// Waits for the public deadline at which the next request leaves.
     ///
-    /// Where the platform has a clock, requests leave on a fixed grid of time, so that the time
-    /// of the float half, which may depend on secrets, does not show. Without one, it does.
+    /// Where the platform has a clock, requests leave at moments that follow from the host's own
+    /// answers, so that the time of the float half, which may depend on secrets, does not show.
+    /// Without one, it does.
     async fn departure(&mut self) {}
 
     /// Waits for the fixed pause before another attempt; `false` when no attempt is left.

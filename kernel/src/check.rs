@@ -165,12 +165,12 @@ impl<'b> UnitCheck<'b> {
         CHECK_REPETITIONS * tokens
     }
 
-    /// Starts a check in `sums`, of [`Self::words`] words; `None` if it has another length.
-    /// `tokens` is at least 1.
+    /// Starts a check in `sums`, of [`Self::words`] words; `None` if it has another length
+    /// or there is no token.
     #[must_use]
     pub fn new(tokens: usize, sums: &'b mut [u32]) -> Option<Self> {
         sums.fill(0);
-        (sums.len() == Self::words(tokens)).then_some(Self { sums, tokens })
+        (tokens > 0 && sums.len() == Self::words(tokens)).then_some(Self { sums, tokens })
     }
 
     /// Subtracts `v_j r_j`, `v_j` for each repetition, for all tokens' masks of a coordinate.

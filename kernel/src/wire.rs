@@ -60,7 +60,7 @@ pub use residues::{body_bytes, pack_residues, packed_len, row_bytes, unpack_resi
 #[non_exhaustive]
 pub enum WireError {
     /// The bytes are not a subrosa frame.
-    #[error("not a subrosa frame")]
+    #[error("not a subrosa frame: something else is at the other end")]
     Magic,
     /// Another version of the protocol.
     #[error("protocol version {0} is not supported (this build speaks version {VERSION})")]

@@ -2,7 +2,8 @@ use crate::cli::ConvertFolders;
 use crate::entropy::SystemEntropy;
 use crate::progress;
 use crate::report::Bytes;
-use anyhow::Result;
+use crate::store_file;
+use anyhow::{Result, ensure};
 use host_server::model::{DeviceSummary, HostManifest, convert_device, convert_host};
 use std::path::Path;
 
@@ -44,6 +45,14 @@ pub(super) fn host(folders: &ConvertFolders) -> Result<()> {
 
 /// `subrosa convert device`.
 pub(super) fn device(folders: &ConvertFolders) -> Result<()> {
+    // Each bundle has a key of its own, which opens no older store.
+    let store = store_file::path(None, &folders.out);
+    ensure!(
+        store.symlink_metadata().is_err(),
+        "{} holds correlations of the device bundle there, which a new bundle cannot open: write to \
+         another folder, or remove that file first if they may be lost",
+        store.display()
+    );
     let summary = device_bundle(&folders.checkpoint, &folders.out)?;
     eprintln!(
         "device bundle in {}: {}, digest {}",

@@ -1,6 +1,7 @@
 //! A model's chat template, rendered as `transformers` does.
 
 use super::date;
+use crate::capped;
 use anyhow::{Context, Result, bail};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
@@ -15,6 +16,11 @@ use std::path::Path;
 const CONFIG: &str = "tokenizer_config.json";
 /// Where newer models keep their template; it goes before the one in the configuration.
 const FILE: &str = "chat_template.jinja";
+/// Bytes of either file at most.
+const LONGEST: u64 = 16 << 20;
+/// Steps that a template may take, about one for each tag and operator. Published ones take some
+/// hundreds; one that goes round for ever is stopped.
+const STEPS: u64 = 1_000_000;
 
 /// A chat template and the special tokens that it may name.
 #[derive(Debug)]
@@ -69,6 +75,7 @@ impl Template {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
         environment.set_syntax(syntax);
+        environment.set_fuel(Some(STEPS));
         // Templates are written for Python: `text.strip()`, `map.items()`.
         environment
             .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -91,11 +98,9 @@ impl Template {
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-    }
+    let Some(bytes) = capped::read(path, LONGEST)? else { return Ok(None) };
+    let text = String::from_utf8(bytes);
+    text.map(Some).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
 /// The template itself, or the one called `default` of a list of named ones.
@@ -251,6 +256,14 @@ mod tests {
         assert_eq!(render(dropping, "hello"), "hello");
         let refusing = "{% if messages[0].content is string %}{{ raise_exception('parts!') }}{% endif %}{{ messages[0].content[0].text }}";
         assert_eq!(render(refusing, "hello"), "hello");
+    }
+
+    #[test]
+    fn a_template_that_goes_round_for_ever_is_stopped() {
+        let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}\
+                      {% endfor %}{% endfor %}{% endfor %}";
+        let error = template(nested).render("m").unwrap_err();
+        assert!(format!("{error:#}").contains("out of fuel"), "{error:#}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Files that are missing, unreadable or not to be written.
 
-use crate::tool::{MODEL, Npy, fixture, folder, run, words};
+use crate::tool::{MODEL, Npy, copy_of, fixture, folder, run, words};
 use std::fs;
 
 #[test]
@@ -27,12 +27,9 @@ fn missing_files() {
 
 /// A copy of the model without some files, and with others.
 fn altered(without: &[&str], with: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = folder();
-    for entry in fs::read_dir(fixture(MODEL)).unwrap() {
-        let entry = entry.unwrap();
-        if !without.iter().any(|name| entry.file_name() == *name) {
-            fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-        }
+    let folder = copy_of(MODEL);
+    for name in without {
+        fs::remove_file(folder.path().join(name)).unwrap();
     }
     for (name, content) in with {
         fs::write(folder.path().join(name), content).unwrap();

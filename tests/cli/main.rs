@@ -1,6 +1,8 @@
 //! The program as a person runs it: the real binary, its processes, files and messages.
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
+mod bundles;
+mod checkpoints;
 mod demo;
 mod files;
 mod halves;
@@ -9,5 +11,6 @@ mod prepare;
 mod prompts;
 mod signals;
 mod store;
+mod strangers;
 mod tool;
 mod usage;

@@ -1,7 +1,7 @@
 //! Prompts: tokenizers and chat templates.
 
-use crate::tool::{MODEL, fixture, folder, run, words};
-use serde_json::json;
+use crate::tool::{MODEL, copy_of, fixture, folder, run, words};
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -14,11 +14,7 @@ fn ids(model: &Path, prompt: &str, options: &str) -> Vec<u64> {
 
 #[test]
 fn templates_of_all_kinds() {
-    let model = folder();
-    for entry in fs::read_dir(fixture(MODEL)).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), model.path().join(entry.file_name())).unwrap();
-    }
+    let model = copy_of(MODEL);
     let model = model.path();
     let bare = |text: &str| ids(&fixture(MODEL), text, "");
     assert_eq!(bare("hi")[0], 0, "a text begins with its own token");
@@ -46,6 +42,28 @@ fn templates_of_all_kinds() {
     let device = folder();
     run(words("convert device --out", &[&device.path(), &model])).succeeded();
     assert!(device.path().join("chat_template.jinja").exists());
+}
+
+/// The tokenizer's file asks for twelve tokens at most, and for padding to forty: neither changes a
+/// prompt, long or short.
+#[test]
+fn padding_and_truncation_of_a_tokenizer_change_no_prompt() {
+    let model = fixture("tiny-new-config");
+    let tokenizer = fs::read(model.join("tokenizer.json")).unwrap();
+    let tokenizer: Value = serde_json::from_slice(&tokenizer).unwrap();
+    assert_eq!(tokenizer["truncation"]["max_length"], 12);
+    assert_eq!(tokenizer["padding"]["strategy"]["Fixed"], 40);
+    let prompts = fs::read(model.join("prompts.json")).unwrap();
+    let prompts: Vec<Value> = serde_json::from_slice(&prompts).unwrap();
+    let mut lengths = Vec::new();
+    // The command line takes no empty prompt.
+    for prompt in prompts.iter().filter(|prompt| prompt["text"] != "") {
+        let expected = prompt["ids"].as_array().unwrap();
+        let expected: Vec<u64> = expected.iter().map(|id| id.as_u64().unwrap()).collect();
+        assert_eq!(ids(&model, prompt["text"].as_str().unwrap(), ""), expected);
+        lengths.push(expected.len());
+    }
+    assert!(lengths.iter().any(|&n| n > 40) && lengths.iter().any(|n| (13..40).contains(n)));
 }
 
 #[test]

@@ -87,15 +87,28 @@ fn stores_of_others_are_refused() {
     let whole = fs::read(bundles.store()).unwrap();
 
     offline(&other, &bundles.store()).failed(1, &["refused: the store belongs to another model"]);
-    // Another device of the same model, and this one when it is converted anew.
+    // Another device of the same model.
     let again = Bundles::of(MODEL);
-    let sealed = ["it is damaged, or belongs to another device"];
-    offline(&again, &bundles.store()).failed(1, &sealed);
-    let line = words("convert device --out", &[&bundles.device(), &fixture(MODEL)]);
-    run(line).succeeded();
+    let sealed = [
+        "it is damaged, or belongs to another device",
+        "Every `subrosa convert device` makes a new key, which opens no older store",
+        "--correlations",
+    ];
+    offline(&again, &bundles.store()).failed(1, &sealed).one_line();
+    // This one converted anew: not before its store is out of the way.
+    let bundle = bundles.device().join("device.bundle");
+    let before = fs::read(&bundle).unwrap();
+    let line = || words("convert device --out", &[&bundles.device(), &fixture(MODEL)]);
+    let said =
+        [&*bundles.store().display().to_string(), "which a new bundle cannot open", "remove"];
+    run(line()).failed(1, &said).one_line();
+    assert_eq!(fs::read(&bundle).unwrap(), before);
     assert_eq!(fs::read(bundles.store()).unwrap(), whole);
-    offline(&bundles, &bundles.store()).failed(1, &sealed);
-    assert_eq!(fs::read(bundles.store()).unwrap(), whole);
+    let moved = bundles.file("moved");
+    fs::rename(bundles.store(), &moved).unwrap();
+    run(line()).succeeded();
+    offline(&bundles, &moved).failed(1, &sealed).one_line();
+    assert_eq!(fs::read(&moved).unwrap(), whole);
 }
 
 /// Where the slots of a store begin, and its regions.
@@ -228,8 +241,10 @@ fn more_than_there_is_room_for() {
     bundles.provision(4);
     let before = fs::read(bundles.store()).unwrap();
     let line = format!("prepare --host {NOBODY} --tokens {} --model", u32::MAX);
-    run(words(&line, &[&bundles.device()]))
-        .failed(1, &["this takes 150994944 units, and the store has room for 153 more"]);
+    run(words(&line, &[&bundles.device()])).failed(
+        1,
+        &["this takes 150994944 units, and the store has room for 153 more", "fixed when"],
+    );
     let line = format!("provision --tokens {} --weights", u32::MAX);
     run(words(&line, &[&bundles.host(), &"--model", &bundles.device()]))
         .failed(1, &["this takes 150994944 units, and the store has room for 153 more"]);

@@ -42,9 +42,13 @@ pub(crate) fn folder() -> TempDir {
 /// The program with these arguments, without what the surroundings could change.
 pub(crate) fn program<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subrosa"));
-    command.args(arguments).env_remove("RUST_LOG").env("COLUMNS", "100").stdin(Stdio::null());
-    command.env("XDG_STATE_HOME", state());
+    surroundings(command.args(arguments));
     command
+}
+
+fn surroundings(command: &mut Command) -> &mut Command {
+    command.env_remove("RUST_LOG").env("COLUMNS", "100").stdin(Stdio::null());
+    command.env("XDG_STATE_HOME", state())
 }
 
 /// What a finished run has left.
@@ -93,6 +97,37 @@ impl Outcome {
         assert!(!self.stderr.contains("panicked"), "{self:?}");
         self
     }
+
+    /// This run, of which the error is all that was said.
+    #[track_caller]
+    pub(crate) fn one_line(self) -> Self {
+        let lines = self.stderr.lines().filter(|line| !line.starts_with("note: ")).count();
+        assert_eq!(lines, 1, "{self:?}");
+        self
+    }
+}
+
+/// Runs the program to its end with at most four gigabytes of address space, where the system can
+/// bound that: nothing small may need more.
+#[track_caller]
+pub(crate) fn limited(arguments: Vec<std::ffi::OsString>) -> Outcome {
+    if !cfg!(target_os = "linux") {
+        return run(arguments);
+    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 4194304 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_subrosa")]);
+    shell.args(arguments);
+    Process::start(surroundings(&mut shell)).finish()
+}
+
+/// A copy of a fixture that a test may spoil.
+pub(crate) fn copy_of(model: &str) -> TempDir {
+    let copy = folder();
+    for entry in std::fs::read_dir(fixture(model)).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
 }
 
 /// Runs the program to its end.
@@ -285,8 +320,17 @@ impl Host {
         Self::on("127.0.0.1:0", bundles)
     }
 
+    /// A host that does not check its weights.
+    pub(crate) fn unverified(bundles: &Bundles) -> Self {
+        Self::with("--no-verify --listen 127.0.0.1:0", bundles)
+    }
+
     pub(crate) fn on(address: &str, bundles: &Bundles) -> Self {
-        let line = format!("serve --listen {address} --threads 1 -v --model");
+        Self::with(&format!("--listen {address}"), bundles)
+    }
+
+    fn with(options: &str, bundles: &Bundles) -> Self {
+        let line = format!("serve {options} --threads 1 -v --model");
         let mut process = Process::start(&mut program(words(&line, &[&bundles.host()])));
         let line = process.says("serving ");
         let address = line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! Links that break anywhere: the device comes back, says where it stands, and sends the same
 //! bytes again.
 
-use crate::harness::link::{Cut, Event, LinkError, Loopback, honest};
+use crate::harness::link::{Answer, Cut, Event, LinkError, Loopback, Tamper, honest};
 use crate::harness::model::TINY;
 use crate::harness::random::Rng;
 use crate::harness::run::{Place, Run};
@@ -10,7 +10,9 @@ use crate::harness::wire;
 use device_client::client::ClientError;
 use device_client::session::Verdict;
 use device_client::transport::TransportError;
-use kernel::wire::{FrameType, HEADER_BYTES, Hello, decode_body, encode_body};
+use kernel::wire::{
+    Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, decode_body, encode_body,
+};
 
 /// A session that nothing has disturbed.
 struct Uncut {
@@ -153,6 +155,46 @@ fn attempts_end() {
             let (before, after) = (host.up(), again.up());
             for (a, b) in before.iter().filter(|f| product(f)).zip(&after[1..]) {
                 assert!(wire::words(a).iter().zip(wire::words(b)).all(|(a, b)| *a != b));
+            }
+        }
+    }
+}
+
+/// A host that cannot serve for the moment is like a link that breaks, once the session has begun;
+/// before, or for any other reason, the fault ends it.
+#[test]
+fn faults_that_pass() {
+    let uncut = Uncut::new();
+    let run = &uncut.run;
+    use FaultCode::{Busy, Deadline, Internal, Limits, Shutdown};
+    for code in [Busy, Deadline, Shutdown, Internal, Limits] {
+        for at in [0, 1, 5, uncut.down.len() - 1] {
+            let fault: Tamper = Box::new(move |answer: &mut Answer<'_>| {
+                if answer.index == at {
+                    let mut body = [0; 16];
+                    let length = encode_body(&Fault { code }, &mut body).unwrap();
+                    let header = Header { frame: FrameType::Fault, ..wire::header(&answer.frame) };
+                    answer.frame = wire::frame(header, &body[..length]);
+                    answer.hang_up = true;
+                }
+            });
+            let host = Loopback::new(&TINY.engine, fault).breaking(&[], 1);
+            let mut store = provisioned(&TINY, &run.schedule, 1, &mut Rng(1));
+            let outcome = run.masked(&mut store, &host);
+            if at > 0 && matches!(code, Busy | Deadline | Shutdown) {
+                assert_eq!(outcome.unwrap(), uncut.outcome, "{code:?} at {at}");
+                // The request that was not answered comes again, to the byte.
+                let products: Vec<_> = host
+                    .up()
+                    .into_iter()
+                    .filter(|f| wire::header(f).frame == FrameType::Product)
+                    .collect();
+                assert_eq!(products[at - 1], products[at]);
+                assert_eq!(products.len(), uncut.down.len());
+            } else {
+                let fault = TransportError::Fault(Fault { code });
+                assert_eq!(outcome.unwrap_err(), ClientError::Transport(fault));
+                assert!(!host.events().contains(&Event::Pause));
             }
         }
     }

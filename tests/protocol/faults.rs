@@ -60,7 +60,7 @@ const FRAMES: [(&str, Spoil, Why); 18] = [
         },
         Why::Closed,
     ),
-    ("a fault", |a| fault(a, 16), Why::Fault(FaultCode::Busy)),
+    ("a fault", |a| fault(a, 16), Why::Fault(FaultCode::Internal)),
     ("half a fault", |a| fault(a, 0), Why::Wire(WireError::Body)),
 ];
 
@@ -77,7 +77,7 @@ fn set_length(answer: &mut Answer<'_>, length: u32) {
 
 fn fault(answer: &mut Answer<'_>, longest: usize) {
     let mut body = [0; 16];
-    let length = encode_body(&Fault { code: FaultCode::Busy }, &mut body).unwrap();
+    let length = encode_body(&Fault { code: FaultCode::Internal }, &mut body).unwrap();
     let mut header = wire::header(&answer.frame);
     header.frame = FrameType::Fault;
     header.session = SessionId([0; 16]);

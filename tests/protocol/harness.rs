@@ -4,6 +4,7 @@ pub(crate) mod link;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod run;
+pub(crate) mod sealed;
 pub(crate) mod store;
 pub(crate) mod tcp;
 pub(crate) mod unit;

@@ -10,7 +10,7 @@ use crate::harness::wire;
 use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::params::{
     InsecureMasked16x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1,
-    MaskedSet, ParameterSet,
+    MaskedSet,
 };
 use kernel::prime::{Prime, T};
 use kernel::wire::{FrameType, MAX_PAYLOAD};

@@ -31,12 +31,14 @@ pub(crate) enum Step {
     ConstantTime,
     /// Run accel-cpu's tests on an emulated 64-bit ARM, with both NEON levels
     Neon,
+    /// Run the fuzz targets for a short while, over random and mutated input
+    Fuzz,
     /// Run the documentation's examples and all other tests
     Unit,
 }
 
 impl Step {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -46,6 +48,7 @@ impl Step {
         Self::Docs,
         Self::ConstantTime,
         Self::Neon,
+        Self::Fuzz,
         Self::Unit,
     ];
 
@@ -61,6 +64,7 @@ impl Step {
             Self::Docs => "docs",
             Self::ConstantTime => "constant-time",
             Self::Neon => "neon",
+            Self::Fuzz => "fuzz",
             Self::Unit => "unit",
         }
     }
@@ -77,6 +81,7 @@ impl Step {
             Self::Docs => docs(),
             Self::ConstantTime => constant_time(),
             Self::Neon => neon::check(),
+            Self::Fuzz => fuzz(),
             Self::Unit => unit(),
         }
     }
@@ -107,6 +112,18 @@ fn constant_time() -> Result<()> {
     }
     let test = ["test", "--locked", "--release", "--package", "kernel", "--test", "constant_time"];
     shell::run(shell::cargo(test).env("SUBROSA_REQUIRE_VALGRIND", "1"))
+}
+
+/// The fuzz targets are a workspace of their own; here they run without libFuzzer.
+fn fuzz() -> Result<()> {
+    let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
+    shell::run(shell::cargo(["fmt", "--check"]).args(manifest))?;
+    shell::run(
+        shell::cargo(["clippy", "--locked", "--all-targets"])
+            .args(manifest)
+            .args(["--", "-D", "warnings"]),
+    )?;
+    shell::run(shell::cargo(["test", "--locked"]).args(manifest))
 }
 
 /// The tests, with cargo-nextest where it is installed; first those of an optional backend.

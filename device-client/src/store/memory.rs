@@ -143,6 +143,10 @@ impl CorrelationStore for MemoryStore {
         }
         Ok(())
     }
+
+    fn abandon_unit(&mut self) {
+        self.open = None;
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +212,22 @@ mod tests {
         store.take(head, &mut r, &mut z).unwrap();
         assert_eq!((r, z), (mask(200, 1), [210, 211, 212]));
         assert_eq!(store.available(head), 0);
+    }
+
+    #[test]
+    fn an_abandoned_unit_leaves_nothing() {
+        let mut store = store();
+        let head = GroupId(4);
+        put(&mut store, 4, 3, 2, 100);
+        store.abandon_unit();
+        store.begin_unit(head, 1, Seed::from_bytes([0; 32])).unwrap();
+        store.put_row(&[1]).unwrap();
+        store.abandon_unit();
+        assert_eq!(store.put_row(&[1]), Err(StoreError::Order));
+        assert_eq!(store.finish_unit(true), Err(StoreError::Order));
+        assert_eq!(store.available(head), 2);
+        put(&mut store, 4, 3, 2, 200);
+        assert_eq!(store.available(head), 4);
     }
 
     #[test]

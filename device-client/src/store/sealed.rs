@@ -378,4 +378,8 @@ impl<M: Medium, W: Witness, E: Entropy> CorrelationStore for SealedStore<M, W, E
         // A refused unit costs the same writes: the host must not see the verdict in the pause.
         self.write_unit(group, tokens, masks, &z.0, accept)
     }
+
+    fn abandon_unit(&mut self) {
+        self.open = None;
+    }
 }

@@ -17,7 +17,7 @@ pub use error::CheckpointError;
 pub use rope::{Rope, RopeScaling};
 pub use shard::{Tensor, WeightType};
 
-pub(super) use json::read_json;
+pub(super) use json::{read_capped, read_json};
 
 use kernel::model::GroupId;
 use shard::Shard;

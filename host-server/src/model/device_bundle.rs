@@ -1,6 +1,6 @@
 mod check_vectors;
 
-use super::checkpoint::{Checkpoint, CheckpointError, Tensor, read_json};
+use super::checkpoint::{Checkpoint, CheckpointError, Tensor, read_capped, read_json};
 use super::error::ConvertError;
 use super::mapped::MappedFile;
 use super::rotary::rotary_frequencies;
@@ -226,7 +226,7 @@ fn publish(checkpoint: &Checkpoint, folder: &Path, bundle: Staged) -> Result<(),
             stale.push(name);
             continue;
         }
-        let contents = fs::read(&from).map_err(ConvertError::io(&from))?;
+        let contents = read_capped(&from, TOKENIZER_LIMIT)?;
         let mut staged = Staged::new(folder, name, Access::Public)?;
         staged.write_all(&contents)?;
         files.push(staged);

@@ -103,6 +103,10 @@ impl Loopback {
         self.host.borrow().events.clone()
     }
 
+    pub(crate) fn event_count(&self) -> usize {
+        self.host.try_borrow().map_or(0, |host| host.events.len())
+    }
+
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.host.borrow().refusal
     }

@@ -141,7 +141,7 @@ pub(crate) type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Er
 
 /// A masked client that is watched.
 struct Spied<'a, C: CorrelationStore, K: Connector, F> {
-    client: Client<'a, C, K>,
+    client: Client<'a, MaskedSession<'a, C>, K>,
     spy: F,
 }
 

@@ -80,4 +80,6 @@ impl CorrelationStore for Chosen {
     fn finish_unit(&mut self, _: bool) -> Result<(), StoreError> {
         Err(StoreError::Order)
     }
+
+    fn abandon_unit(&mut self) {}
 }

@@ -7,7 +7,7 @@ use device_client::store::CorrelationStore;
 use device_client::unit::{UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
-use kernel::params::{MaskedSet, ParameterSet};
+use kernel::params::MaskedSet;
 use kernel::ring::Scalar;
 use kernel::wire::HEADER_BYTES;
 

@@ -9,6 +9,9 @@ use zeroize::Zeroize;
 /// Bytes of an entry: group, tokens, first, offset, mask seed.
 const ENTRY_BYTES: usize = 4 + 4 + 8 + 8 + SEED_BYTES;
 const PREFIX_BYTES: usize = 16;
+/// Numbers of states and tokens, and places, stay below: no store gets so far, and what is added to
+/// them fits.
+const FURTHEST: u64 = 1 << 56;
 
 /// Tokens are numbered from 0 for each group, over all units there have ever been.
 pub(super) struct State {
@@ -92,7 +95,8 @@ impl State {
             return None;
         }
         let mut entries = Vec::new();
-        for entry in bytes[PREFIX_BYTES + 16 * groups..].chunks_exact(ENTRY_BYTES).take(count) {
+        let bytes = bytes.get(PREFIX_BYTES + 16 * groups..)?;
+        for entry in bytes.chunks_exact(ENTRY_BYTES).take(count) {
             let word = |at: usize| {
                 u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]])
             };
@@ -109,7 +113,9 @@ impl State {
 
     /// Whether everything it says fits together. It is authenticated: this guards against bugs.
     pub(super) fn is_consistent(&self, header: &Header, shapes: &[GroupShape]) -> bool {
-        let counts = self.used.iter().zip(&self.next).all(|(used, next)| used <= next);
+        let counts = self.sequence < FURTHEST
+            && self.used.iter().zip(&self.next).all(|(used, next)| used <= next)
+            && self.next.iter().all(|&next| next < FURTHEST);
         let entries = self.entries.iter().all(|entry| {
             let next = self.next.get(entry.group as usize);
             entry.tokens > 0
@@ -117,7 +123,7 @@ impl State {
                     entry.first.checked_add(u64::from(entry.tokens)).is_some_and(|end| end <= next)
                 })
                 && entry.offset >= header.regions_offset()
-                && entry.offset.checked_add(entry.length(shapes)).is_some()
+                && entry.offset.checked_add(entry.length(shapes)).is_some_and(|end| end < FURTHEST)
         });
         self.used.len() == shapes.len() && self.next.len() == shapes.len() && counts && entries
     }

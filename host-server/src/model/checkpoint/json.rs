@@ -11,7 +11,8 @@ pub(in super::super) fn read_json(path: &Path, limit: u64) -> Result<Value, Chec
         .map_err(|source| CheckpointError::Json { path: path.to_owned(), source })
 }
 
-fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
+/// The contents of a file of at most `limit` bytes.
+pub(in super::super) fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
     let failed = |source| CheckpointError::Io { path: path.to_owned(), source };
     if !path.metadata().map_err(failed)?.is_file() {
         return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
