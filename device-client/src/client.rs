@@ -2,7 +2,7 @@
 
 use crate::decoder::Request;
 use crate::generate::Multiply;
-use crate::session::{Session, SessionError, Verdict};
+use crate::session::{Mode, Session, SessionError, Verdict};
 use crate::transport::{Connector, Transport, TransportError};
 use embedded_io_async::ErrorType;
 use kernel::wire::WireError;
@@ -29,8 +29,8 @@ type LinkErrorOf<K> = TransportError<<<K as Connector>::Io as ErrorType>::Error>
 type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
 
 /// A session over a link that is resumed, with identical bytes, when it breaks.
-pub struct Client<'a, S: Session, K: Connector> {
-    session: S,
+pub struct Client<'a, M: Mode, K: Connector> {
+    session: Session<'a, M>,
     connector: K,
     link: Option<Transport<K::Io>>,
     /// The request under way; kept until it is answered.
@@ -41,19 +41,19 @@ pub struct Client<'a, S: Session, K: Connector> {
     bytes_down: u64,
 }
 
-impl<S: Session, K: Connector> core::fmt::Debug for Client<'_, S, K> {
+impl<M: Mode, K: Connector> core::fmt::Debug for Client<'_, M, K> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Client").field("bytes_up", &self.bytes_up).finish_non_exhaustive()
     }
 }
 
-impl<'a, S: Session, K: Connector> Client<'a, S, K> {
+impl<'a, M: Mode, K: Connector> Client<'a, M, K> {
     /// Connects and opens the session. `request` and `reply` hold the session's largest frames.
     ///
     /// # Errors
     /// As the link or the host fails; correlations are burned only once the session is open.
     pub async fn open(
-        session: S,
+        session: Session<'a, M>,
         connector: K,
         request: &'a mut [u8],
         reply: &'a mut [u8],
@@ -166,7 +166,7 @@ impl<'a, S: Session, K: Connector> Client<'a, S, K> {
     }
 }
 
-impl<S: Session, K: Connector> Multiply for Client<'_, S, K> {
+impl<M: Mode, K: Connector> Multiply for Client<'_, M, K> {
     type Error = ErrorOf<K>;
 
     async fn multiply(&mut self, request: Request<'_>, y: &mut [i32]) -> Result<(), Self::Error> {

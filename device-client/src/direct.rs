@@ -1,4 +1,4 @@
-//! A direct session, sans I/O: activations encrypted as they come, nothing prepared.
+//! Direct mode: activations encrypted as they come, nothing prepared.
 //!
 //! The key, the evaluation keys and the masks of ciphertexts are the session's own, from one seed
 //! that is drawn for it. Evaluation keys are made block by block as they are sent; on a link that is
@@ -12,38 +12,35 @@ mod memory;
 
 pub use memory::{DirectMemory, direct_fitting_chunk, direct_frame_bytes};
 
-use crate::decoder::Request;
-use crate::session::{MAX_CHUNK, Session, SessionError, Verdict, payload_of, seal_frame};
+use crate::session::{Mode, Product, Session, SessionError};
 use core::marker::PhantomData;
-use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
-use kernel::check::{LinearCheck, Poison};
+use kernel::bundle::DeviceBundle;
 use kernel::direct::{
     BODY_BITS, DirectShape, MASK_BITS, decrypt_switched_into, evaluation_key_body_into,
 };
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use kernel::mask::centre_into;
-use kernel::model::GroupId;
-use kernel::params::DirectSet;
+use kernel::model::ModelConfig;
+use kernel::params::{DirectSet, ParameterId};
 use kernel::prime::{Prime, T};
 use kernel::ring::RingOps;
 use kernel::schedule::Schedule;
 use kernel::stream::{Label, PublicSeed, Seed};
 use kernel::trace::{Layout, session_automorphisms};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, DirectSeeds, FrameType, Header, Hello, MAX_PAYLOAD, Purpose,
-    SessionId, Welcome, WireError, decode_body, direct_payloads, encode_body, pack_body,
-    packed_bits_len, result_bytes, unpack_bits,
+    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Purpose, SessionId, WireError, direct_payloads,
+    pack_body, packed_bits_len, result_bytes, unpack_bits,
 };
 
 /// Evaluation keys of a session, at most: those of three layouts, and of the folds.
 const MAX_KEYS: usize = 128;
 
 /// A session in direct mode.
-pub struct DirectSession<'a, S: DirectSet, R: RingOps> {
-    bundle: &'a DeviceBundle<'a>,
-    schedule: Schedule,
-    id: SessionId,
+pub type DirectSession<'a, S, R> = Session<'a, Direct<'a, S, R>>;
+
+/// Numbers under the lattice scheme.
+pub struct Direct<'a, S: DirectSet, R: RingOps> {
     seed: Seed,
     public: PublicSeed,
     key_seed: Seed,
@@ -54,23 +51,12 @@ pub struct DirectSession<'a, S: DirectSet, R: RingOps> {
     work: memory::Work<'a>,
     /// Ciphertexts encrypted so far: the coordinate of the next.
     ciphertexts: usize,
-    pending: Option<Pending>,
-    answered: u32,
-    poison: Poison,
-    checks: u32,
     ring: PhantomData<R>,
 }
 
-struct Pending {
-    group: GroupId,
-    tokens: usize,
-    layout: Layout,
-    checks: heapless::Vec<LinearCheck, MAX_CHUNK>,
-}
-
-impl<S: DirectSet, R: RingOps> core::fmt::Debug for DirectSession<'_, S, R> {
+impl<S: DirectSet, R: RingOps> core::fmt::Debug for Direct<'_, S, R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("DirectSession").field("answered", &self.answered).finish_non_exhaustive()
+        f.debug_struct("Direct").field("ciphertexts", &self.ciphertexts).finish_non_exhaustive()
     }
 }
 
@@ -86,51 +72,40 @@ impl<'a, S: DirectSet, R: RingOps> DirectSession<'a, S, R> {
         seed: Seed,
         memory: DirectMemory<'a>,
     ) -> Result<Self, SessionError> {
+        let direct = Direct::new(bundle.config(), &schedule, seed, memory)?;
+        Self::new(bundle, schedule, id, direct)
+    }
+}
+
+impl<'a, S: DirectSet, R: RingOps> Direct<'a, S, R> {
+    pub(crate) fn new(
+        config: &ModelConfig,
+        schedule: &Schedule,
+        seed: Seed,
+        memory: DirectMemory<'a>,
+    ) -> Result<Self, SessionError> {
         let chunk = schedule.chunk() as usize;
-        if chunk != direct_fitting_chunk::<S>(bundle.config(), chunk) {
+        if chunk != direct_fitting_chunk::<S>(config, chunk) {
             return Err(SessionError::Chunk);
         }
         let mut keys = heapless::Vec::new();
-        for sigma in session_automorphisms(bundle.config(), &schedule, S::N) {
+        for sigma in session_automorphisms(config, schedule, S::N) {
             keys.push(sigma).map_err(|_| SessionError::Order)?;
         }
         let (key, work) = memory.split::<S>()?;
         let key = SecretKey::generate::<R>(&seed, key).map_err(|_| SessionError::Order)?;
         let (public, key_seed) = (seed.derive_public(), seed.derive(Label::EvaluationKey));
-        Ok(Self {
-            bundle,
-            schedule,
-            id,
-            public,
-            key_public: key_seed.derive_public(),
-            seed,
-            key_seed,
-            key,
-            keys,
-            work,
-            ciphertexts: 0,
-            pending: None,
-            answered: 0,
-            poison: Poison::default(),
-            checks: 0,
-            ring: PhantomData,
-        })
+        let key_public = key_seed.derive_public();
+        let (ciphertexts, ring) = (0, PhantomData);
+        Ok(Self { seed, public, key_seed, key_public, key, keys, work, ciphertexts, ring })
     }
 
-    const fn identity(&self) -> (SessionId, kernel::params::ParameterId) {
-        (self.id, S::ID)
+    pub(crate) const fn seeds(&self) -> DirectSeeds {
+        DirectSeeds { ciphertexts: self.public.0, keys: self.key_public.0 }
     }
+}
 
-    /// Elements of all keys: the frames that follow a welcome.
-    fn opening_frames(&self) -> u32 {
-        (self.keys.len() * S::GADGET) as u32
-    }
-
-    fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
-        let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
-        header.expect(self.identity(), frame, sequence)
-    }
-
+impl<S: DirectSet, R: RingOps> Direct<'_, S, R> {
     /// Encrypts up to `layout.tokens()` rows of x into one packed body for each block of inputs.
     fn encrypt(
         &mut self,
@@ -202,37 +177,31 @@ fn take(bits: u32, bytes: &[u8], out: &mut [u64]) -> Result<(), WireError> {
     })
 }
 
-impl<S: DirectSet, R: RingOps> Session for DirectSession<'_, S, R> {
-    fn hello(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
-        let hello = Hello {
-            digest: self.bundle.digest(),
-            purpose: Purpose::Direct {
-                seeds: DirectSeeds { ciphertexts: self.public.0, keys: self.key_public.0 },
-                prompt_bucket: self.schedule.prompt_bucket(),
-                output_bucket: self.schedule.output_bucket(),
-                chunk: self.schedule.chunk(),
-            },
-            answered: self.answered,
-            max_payload: MAX_PAYLOAD as u32,
-        };
-        let length = encode_body(&hello, payload_of(frame)?)?;
-        Ok(seal_frame(frame, FrameType::Hello, self.identity(), 0, length)?)
+impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
+    fn set(&self) -> ParameterId {
+        S::ID
     }
 
-    fn welcome(&mut self, header: &Header, payload: &[u8]) -> Result<(), SessionError> {
-        self.expect(header, FrameType::Welcome)?;
-        if decode_body::<Welcome>(payload)?.digest != self.bundle.digest() {
-            return Err(WireError::Model.into());
+    fn purpose(&self, schedule: &Schedule) -> Purpose {
+        Purpose::Direct {
+            seeds: self.seeds(),
+            prompt_bucket: schedule.prompt_bucket(),
+            output_bucket: schedule.output_bucket(),
+            chunk: schedule.chunk(),
         }
-        Ok(())
     }
 
-    fn opening(&mut self, index: u32, frame: &mut [u8]) -> Result<Option<usize>, SessionError> {
+    /// Elements of all keys.
+    fn opening_frames(&self) -> u32 {
+        (self.keys.len() * S::GADGET) as u32
+    }
+
+    fn opening(&mut self, index: u32, payload: &mut [u8]) -> Result<usize, SessionError> {
         let (key, element) = (index as usize / S::GADGET, index as usize % S::GADGET);
-        let Some(&sigma) = self.keys.get(key) else { return Ok(None) };
+        let sigma = *self.keys.get(key).ok_or(SessionError::Order)?;
         let shape = DirectShape::of_set::<S>();
         let length = BLOCK_PREFIX_BYTES + shape.body_bytes();
-        let payload = payload_of(frame)?.get_mut(..length).ok_or(WireError::Length)?;
+        let payload = payload.get_mut(..length).ok_or(WireError::Length)?;
         let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
         prefix.copy_from_slice(&Block { index: sigma.exponent(), count: element as u32 }.encode());
         let body = &mut self.work.residues[..S::BODY_WORDS];
@@ -251,103 +220,59 @@ impl<S: DirectSet, R: RingOps> Session for DirectSession<'_, S, R> {
             .map_err(|_| SessionError::Order)?;
         }
         pack_body(&shape, body, packed)?;
-        Ok(Some(seal_frame(frame, FrameType::EvaluationKey, self.identity(), index + 1, length)?))
+        Ok(length)
     }
 
-    fn request(&mut self, request: &Request<'_>, frame: &mut [u8]) -> Result<usize, SessionError> {
-        let shape = self.bundle.shape(request.group);
-        let (tokens, n) = (request.tokens, shape.columns);
-        if self.pending.is_some() || request.x.len() != tokens * n {
-            return Err(SessionError::Order);
-        }
-        let layout = Layout::for_product(S::N, shape.rows, n, tokens);
-        let direct = DirectShape::of_set::<S>();
-        let (length, _) = direct_payloads(&direct, &layout, (shape.rows, n), tokens);
-        let payload = payload_of(frame)?.get_mut(..length).ok_or(WireError::Length)?;
-        let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
-        let block = Block { index: request.group.0, count: tokens as u32 };
-        prefix.copy_from_slice(&block.encode());
-
-        let mut checks = heapless::Vec::new();
-        for x in request.x.chunks_exact(n) {
-            let mut check = LinearCheck::default();
-            for repetition in 0..CHECK_REPETITIONS {
-                let v = self.bundle.check_vector(request.group, repetition);
-                check.subtract_inputs(repetition, v, x.iter().map(|&x| T::from_i32(x)));
-            }
-            checks.push(check).map_err(|_| SessionError::Order)?;
-        }
-        let bytes = layout.input_blocks(n) * direct.body_bytes();
-        for (x, packed) in request.x.chunks(layout.tokens() * n).zip(packed.chunks_exact_mut(bytes))
-        {
+    fn hide(
+        &mut self,
+        product: &Product,
+        x: &[i32],
+        payload: &mut [u8],
+    ) -> Result<usize, SessionError> {
+        let (layout, (length, _)) = plan::<S>(product);
+        let packed = payload.get_mut(..length).ok_or(WireError::Length)?;
+        let n = product.columns;
+        let bytes = layout.input_blocks(n) * DirectShape::of_set::<S>().body_bytes();
+        for (x, packed) in x.chunks(layout.tokens() * n).zip(packed.chunks_exact_mut(bytes)) {
             self.encrypt(&layout, n, x, packed)?;
         }
-        self.pending = Some(Pending { group: request.group, tokens, layout, checks });
-        let sequence = self.opening_frames() + self.answered + 1;
-        Ok(seal_frame(frame, FrameType::Product, self.identity(), sequence, length)?)
+        Ok(length)
     }
 
-    fn response(
+    fn reveal(
         &mut self,
-        header: &Header,
+        product: &Product,
         payload: &[u8],
         y: &mut [i32],
+        mut outputs: impl FnMut(usize, usize, &[u32]),
     ) -> Result<(), SessionError> {
-        self.expect(header, FrameType::ProductReply)?;
-        let pending = self.pending.as_ref().ok_or(SessionError::Order)?;
-        let (group, tokens, layout) = (pending.group, pending.tokens, pending.layout);
-        let shape = self.bundle.shape(group);
-        let (m, n) = (shape.rows, shape.columns);
-        let direct = DirectShape::of_set::<S>();
-        let (block, packed) = Block::split(payload)?;
-        if block != (Block { index: group.0, count: tokens as u32 }) {
-            return Err(WireError::Order.into());
-        }
-        let (_, length) = direct_payloads(&direct, &layout, (m, n), tokens);
+        let (layout, (_, length)) = plan::<S>(product);
         if payload.len() != length {
             return Err(WireError::Length.into());
         }
-        if y.len() != tokens * m {
-            return Err(SessionError::Order);
-        }
-        // From here on nothing fails and nothing branches on what the host sent.
-        let mut checks = self.pending.take().map(|pending| pending.checks).unwrap_or_default();
-        let results = packed.chunks_exact(result_bytes(&layout));
-        for (index, packed) in results.enumerate() {
-            let blocks = layout.output_blocks(m);
-            let (first_token, first_row) =
-                (index / blocks * layout.tokens(), index % blocks * layout.rows());
+        let (m, blocks) = (product.rows, layout.output_blocks(product.rows));
+        for (index, packed) in payload.chunks_exact(result_bytes(&layout)).enumerate() {
+            let first_token = index / blocks * layout.tokens();
+            let first_row = index % blocks * layout.rows();
             self.decrypt(&layout, packed)?;
             let rows = layout.rows().min(m - first_row);
-            let outputs = self.work.residues[..S::N].chunks_exact(layout.rows());
-            for (token, outputs) in (first_token..tokens).zip(outputs.take(layout.tokens())) {
-                let outputs = &outputs[..rows];
-                if let Some(check) = checks.get_mut(token) {
-                    check.add_outputs(self.bundle.check_seed(), group.0, first_row, outputs);
-                }
-                centre_into(outputs, &mut y[token * m + first_row..][..rows]);
+            let found = self.work.residues[..S::N].chunks_exact(layout.rows());
+            for (token, found) in (first_token..product.tokens).zip(found.take(layout.tokens())) {
+                let found = &found[..rows];
+                outputs(token, first_row, found);
+                centre_into(found, &mut y[token * m + first_row..][..rows]);
             }
         }
-        for check in checks {
-            check.finish(&mut self.poison);
-        }
-        self.poison.select(y);
         self.work.erase();
-        self.checks += tokens as u32;
-        self.answered += 1;
         Ok(())
     }
+}
 
-    fn poison(&self) -> &Poison {
-        &self.poison
-    }
-
-    fn bye(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
-        let sequence = self.opening_frames() + self.answered + 1;
-        Ok(seal_frame(frame, FrameType::Bye, self.identity(), sequence, 0)?)
-    }
-
-    fn finish(self) -> Verdict {
-        Verdict { checks: self.checks, failed: self.poison.reveal_failures() }
-    }
+/// The layout of a product, and the bytes of the request and of the reply after the block's prefix.
+fn plan<S: DirectSet>(product: &Product) -> (Layout, (usize, usize)) {
+    let Product { tokens, rows, columns, .. } = *product;
+    let layout = Layout::for_product(S::N, rows, columns, tokens);
+    let shape = DirectShape::of_set::<S>();
+    let (request, reply) = direct_payloads(&shape, &layout, (rows, columns), tokens);
+    (layout, (request - BLOCK_PREFIX_BYTES, reply - BLOCK_PREFIX_BYTES))
 }

@@ -10,7 +10,8 @@
 //! | [`choose`] | from logits to a token |
 //! | [`generate`](mod@generate) | the loop from a prompt to a text, over any source of products |
 //! | [`store`] | correlations: taken in by whole checked units, given out once |
-//! | [`session`], [`masked`], [`direct`] | the online phase in each mode, sans I/O |
+//! | [`session`] | the online phase, sans I/O |
+//! | [`masked`], [`direct`], [`mixed`] | how its numbers are hidden |
 //! | [`unit`](mod@unit) | the offline phase, sans I/O |
 //! | [`transport`] | frames over `embedded-io-async` |
 //! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
@@ -30,6 +31,7 @@ pub mod decoder;
 pub mod direct;
 pub mod generate;
 pub mod masked;
+pub mod mixed;
 pub mod prepare;
 pub mod session;
 pub mod store;

@@ -1,24 +1,21 @@
-//! A masked session, sans I/O: quantised activations in, frames out; frames in, products out.
-//!
-//! Nothing that leaves here depends on a decryption: the lengths and the order are the schedule's,
-//! the words are one-time-padded, and a failed check only sets a flag that turns later products
-//! into zeros.
+//! Masked mode: `c = x + r` up, `d = W c` down, `y = d - z`, with correlations (r, z) from a store.
 
-use crate::decoder::Request;
-use crate::session::{MAX_CHUNK, Session, SessionError, Verdict, payload_of, seal_frame};
+use crate::session::{MAX_CHUNK, Mode, Product, Session, SessionError};
 use crate::store::{CorrelationStore, StoreError};
-use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
-use kernel::check::{LinearCheck, Poison};
+use kernel::bundle::DeviceBundle;
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
-use kernel::prime::{Prime, PrimeId, T};
+use kernel::prime::PrimeId;
 use kernel::schedule::Schedule;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    SessionId, Welcome, WireError, decode_body, encode_body, pack_residues, unpack_residues,
+    BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, Purpose, SessionId, WireError, pack_residues,
+    unpack_residues,
 };
 use zeroize::Zeroize;
+
+/// A session in masked mode.
+pub type MaskedSession<'a, C> = Session<'a, Masked<'a, C>>;
 
 /// Words of memory for correlations and residues: the larger side of the largest chunk, twice.
 #[must_use]
@@ -42,35 +39,26 @@ pub fn fitting_chunk(config: &ModelConfig, wanted: usize) -> usize {
     wanted.min(fit).clamp(1, MAX_CHUNK)
 }
 
-/// A session in masked mode.
-pub struct MaskedSession<'a, C: CorrelationStore> {
-    bundle: &'a DeviceBundle<'a>,
+/// Numbers under one-time masks.
+pub struct Masked<'a, C: CorrelationStore> {
     store: &'a mut C,
-    schedule: Schedule,
     set: ParameterId,
-    id: SessionId,
+    config: ModelConfig,
+    schedule: Schedule,
+    /// Products of the schedule that are masked: the first ones, or all.
+    products: Option<u32>,
     /// z of the product under way, then residues on their way in or out.
     words: &'a mut [u32],
-    pending: Option<Pending>,
     reserved: bool,
-    answered: u32,
-    poison: Poison,
-    checks: u32,
 }
 
-struct Pending {
-    group: GroupId,
-    tokens: usize,
-    checks: heapless::Vec<LinearCheck, MAX_CHUNK>,
-}
-
-impl<C: CorrelationStore> core::fmt::Debug for MaskedSession<'_, C> {
+impl<C: CorrelationStore> core::fmt::Debug for Masked<'_, C> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("MaskedSession").field("answered", &self.answered).finish_non_exhaustive()
+        f.debug_struct("Masked").field("reserved", &self.reserved).finish_non_exhaustive()
     }
 }
 
-impl<C: CorrelationStore> Drop for MaskedSession<'_, C> {
+impl<C: CorrelationStore> Drop for Masked<'_, C> {
     fn drop(&mut self) {
         self.words.zeroize();
     }
@@ -92,7 +80,21 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
         id: SessionId,
         words: &'a mut [u32],
     ) -> Result<Self, SessionError> {
-        let config = bundle.config();
+        let masked = Masked::new(bundle.config(), store, schedule, set, words, None)?;
+        Self::new(bundle, schedule, id, masked)
+    }
+}
+
+impl<'a, C: CorrelationStore> Masked<'a, C> {
+    /// For the first `products` products of the schedule, or all.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        store: &'a mut C,
+        schedule: Schedule,
+        set: ParameterId,
+        words: &'a mut [u32],
+        products: Option<u32>,
+    ) -> Result<Self, SessionError> {
         let chunk = schedule.chunk() as usize;
         if chunk != fitting_chunk(config, chunk) {
             return Err(SessionError::Chunk);
@@ -101,161 +103,90 @@ impl<'a, C: CorrelationStore> MaskedSession<'a, C> {
             return Err(SessionError::Order);
         }
         for group in config.groups() {
-            let (available, needed) = (store.available(group), schedule.demand(config, group));
+            let available = store.available(group);
+            let needed = demand(config, &schedule, products, group);
             if available < needed {
                 return Err(StoreError::TooFew { group: group.0, available, needed }.into());
             }
         }
-        Ok(Self {
-            bundle,
-            store,
-            schedule,
-            set,
-            id,
-            words,
-            pending: None,
-            reserved: false,
-            answered: 0,
-            poison: Poison::default(),
-            checks: 0,
-        })
-    }
-
-    /// Checks that a header is what the host owes: this session, this type, this number.
-    ///
-    /// # Errors
-    /// [`WireError`].
-    fn expect(&self, header: &Header, frame: FrameType) -> Result<(), WireError> {
-        let sequence = if frame == FrameType::Welcome { 0 } else { self.answered + 1 };
-        header.expect((self.id, self.set), frame, sequence)
-    }
-
-    /// Products answered so far.
-    #[must_use]
-    pub const fn answered(&self) -> u32 {
-        self.answered
-    }
-
-    /// The schedule.
-    #[must_use]
-    pub const fn schedule(&self) -> &Schedule {
-        &self.schedule
+        Ok(Self { store, set, config: *config, schedule, products, words, reserved: false })
     }
 }
 
-impl<C: CorrelationStore> Session for MaskedSession<'_, C> {
-    fn hello(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
-        let hello = Hello {
-            digest: self.bundle.digest(),
-            purpose: Purpose::Masked {
-                prompt_bucket: self.schedule.prompt_bucket(),
-                output_bucket: self.schedule.output_bucket(),
-                chunk: self.schedule.chunk(),
-            },
-            answered: self.answered,
-            max_payload: MAX_PAYLOAD as u32,
-        };
-        let length = encode_body(&hello, payload_of(frame)?)?;
-        Ok(seal_frame(frame, FrameType::Hello, (self.id, self.set), 0, length)?)
+/// Correlations of a group that the first `products` products use up, or all.
+pub(crate) fn demand(
+    config: &ModelConfig,
+    schedule: &Schedule,
+    products: Option<u32>,
+    group: GroupId,
+) -> u32 {
+    let Some(products) = products else { return schedule.demand(config, group) };
+    let first = schedule.products(config).take(products as usize);
+    first.filter(|product| product.group == group).map(|product| product.tokens).sum()
+}
+
+impl<C: CorrelationStore> Mode for Masked<'_, C> {
+    fn set(&self) -> ParameterId {
+        self.set
     }
 
-    fn welcome(&mut self, header: &Header, payload: &[u8]) -> Result<(), SessionError> {
-        self.expect(header, FrameType::Welcome)?;
-        if decode_body::<Welcome>(payload)?.digest != self.bundle.digest() {
-            return Err(WireError::Model.into());
+    fn purpose(&self, schedule: &Schedule) -> Purpose {
+        Purpose::Masked {
+            prompt_bucket: schedule.prompt_bucket(),
+            output_bucket: schedule.output_bucket(),
+            chunk: schedule.chunk(),
         }
+    }
+
+    fn welcomed(&mut self) -> Result<(), SessionError> {
         if !self.reserved {
-            let (config, schedule) = (self.bundle.config(), &self.schedule);
-            self.store.reserve(&|group| schedule.demand(config, group))?;
+            let (config, schedule, products) = (self.config, self.schedule, self.products);
+            self.store.reserve(&|group| demand(&config, &schedule, products, group))?;
             self.reserved = true;
         }
         Ok(())
     }
 
-    fn opening(&mut self, _: u32, _: &mut [u8]) -> Result<Option<usize>, SessionError> {
-        Ok(None)
-    }
-
-    fn request(&mut self, request: &Request<'_>, frame: &mut [u8]) -> Result<usize, SessionError> {
-        let shape = self.bundle.shape(request.group);
-        let (tokens, n, m) = (request.tokens, shape.columns, shape.rows);
-        if !self.reserved
-            || self.pending.is_some()
-            || request.x.len() != tokens * n
-            || tokens * (n.max(m) + m) > self.words.len()
-        {
+    fn hide(
+        &mut self,
+        product: &Product,
+        x: &[i32],
+        payload: &mut [u8],
+    ) -> Result<usize, SessionError> {
+        let Product { tokens, rows: m, columns: n, .. } = *product;
+        if tokens * (n.max(m) + m) > self.words.len() {
             return Err(SessionError::Order);
         }
-        let length = BLOCK_PREFIX_BYTES + 4 * tokens * n;
-        let payload = payload_of(frame)?.get_mut(..length).ok_or(WireError::Length)?;
-        let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
-        let block = Block { index: request.group.0, count: tokens as u32 };
-        prefix.copy_from_slice(&block.encode());
-
-        let mut checks = heapless::Vec::new();
+        let length = 4 * tokens * n;
+        let packed = payload.get_mut(..length).ok_or(WireError::Length)?;
         let (z, c) = self.words.split_at_mut(tokens * m);
         let c = &mut c[..tokens * n];
-        let rows = request.x.chunks_exact(n).zip(z.chunks_exact_mut(m));
+        let rows = x.chunks_exact(n).zip(z.chunks_exact_mut(m));
         for ((x, z), c) in rows.zip(c.chunks_exact_mut(n)) {
-            self.store.take(request.group, c, z)?;
+            self.store.take(product.group, c, z)?;
             mask_assign(x, c);
-            let mut check = LinearCheck::default();
-            for repetition in 0..CHECK_REPETITIONS {
-                let v = self.bundle.check_vector(request.group, repetition);
-                check.subtract_inputs(repetition, v, x.iter().map(|&x| T::from_i32(x)));
-            }
-            checks.push(check).map_err(|_| SessionError::Order)?;
         }
         pack_residues(PrimeId::T, c, packed)?;
-        self.pending = Some(Pending { group: request.group, tokens, checks });
-        let (session, sequence) = ((self.id, self.set), self.answered + 1);
-        Ok(seal_frame(frame, FrameType::Product, session, sequence, length)?)
+        Ok(length)
     }
 
-    fn response(
+    fn reveal(
         &mut self,
-        header: &Header,
+        product: &Product,
         payload: &[u8],
         y: &mut [i32],
+        mut outputs: impl FnMut(usize, usize, &[u32]),
     ) -> Result<(), SessionError> {
-        self.expect(header, FrameType::ProductReply)?;
-        let pending = self.pending.as_ref().ok_or(SessionError::Order)?;
-        let (group, tokens) = (pending.group, pending.tokens);
-        let m = self.bundle.shape(group).rows;
-        let (block, packed) = Block::split(payload)?;
-        if block != (Block { index: group.0, count: tokens as u32 }) {
-            return Err(WireError::Order.into());
-        }
-        if y.len() != tokens * m {
-            return Err(SessionError::Order);
-        }
-        let (z, d) = self.words.split_at_mut(tokens * m);
-        let d = &mut d[..tokens * m];
-        unpack_residues(PrimeId::T, packed, d)?;
-        // From here on nothing fails and nothing branches on what the host sent.
+        let words = product.tokens * product.rows;
+        let (z, d) = self.words.split_at_mut(words);
+        let d = &mut d[..words];
+        unpack_residues(PrimeId::T, payload, d)?;
         unmask_assign(d, z);
-        let checks = self.pending.take().map(|pending| pending.checks).unwrap_or_default();
-        for (mut check, y) in checks.into_iter().zip(z.chunks_exact(m)) {
-            check.add_outputs(self.bundle.check_seed(), group.0, 0, y);
-            check.finish(&mut self.poison);
+        for (token, y) in z.chunks_exact(product.rows).enumerate() {
+            outputs(token, 0, y);
         }
         centre_into(z, y);
-        self.poison.select(y);
         z.zeroize();
-        self.checks += tokens as u32;
-        self.answered += 1;
         Ok(())
-    }
-
-    fn poison(&self) -> &Poison {
-        &self.poison
-    }
-
-    fn bye(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
-        Ok(seal_frame(frame, FrameType::Bye, (self.id, self.set), self.answered + 1, 0)?)
-    }
-
-    fn finish(self) -> Verdict {
-        Verdict { checks: self.checks, failed: self.poison.reveal_failures() }
     }
 }

@@ -60,7 +60,7 @@ pub enum Purpose {
         /// Prefill chunk C.
         chunk: u32,
     },
-    /// Generate in masked mode for the first rows, in direct mode for the rest. Evaluation keys follow.
+    /// Generate in masked mode at first, in direct mode for the rest. Evaluation keys follow.
     Mixed {
         /// The seeds of the session's masks.
         seeds: DirectSeeds,
@@ -70,8 +70,8 @@ pub enum Purpose {
         output_bucket: u32,
         /// Prefill chunk C.
         chunk: u32,
-        /// Steps of the decoder, with the head before each if there is one, that are masked.
-        masked_steps: u32,
+        /// Products that are masked: the schedule's first.
+        masked: u32,
     },
 }
 

@@ -32,7 +32,7 @@ proptest! {
     fn headers_are_canonical(mut bytes: [u8; 32], valid: bool) {
         if valid {
             bytes[..5].copy_from_slice(b"SbRo\x01");
-            bytes[5] = bytes[5] % 9 + 1;
+            bytes[5] = bytes[5] % 10 + 1;
             bytes[6] = bytes[6] % 5 + 1;
             bytes[7] = 0;
             bytes[30] &= 0xf;
@@ -80,7 +80,7 @@ fn every_header_field_is_checked() {
     assert_eq!(change(0, 0), Err(WireError::Magic));
     assert_eq!(change(4, 2), Err(WireError::Version(2)));
     assert_eq!(change(5, 0), Err(WireError::Unknown));
-    assert_eq!(change(5, 10), Err(WireError::Unknown));
+    assert_eq!(change(5, 11), Err(WireError::Unknown));
     assert_eq!(change(6, 0), Err(WireError::Unknown));
     assert_eq!(change(6, 0xf1), Err(WireError::Unknown));
     assert_eq!(change(7, 1), Err(WireError::Unknown));

@@ -121,7 +121,7 @@ fn headers() {
         (0, [b'x'].as_slice(), WireError::Magic),
         (4, &[2], WireError::Version(2)),
         (5, &[0], WireError::Unknown),
-        (5, &[10], WireError::Unknown),
+        (5, &[11], WireError::Unknown),
         (6, &[0], WireError::Unknown),
         (6, &[0xf1], WireError::Unknown),
         (7, &[1], WireError::Unknown),

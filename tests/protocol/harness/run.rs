@@ -6,7 +6,7 @@ use device_client::choose::Choice;
 use device_client::client::{Client, ClientError};
 use device_client::decoder::{Decoder, Request};
 use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
-use device_client::masked::{MaskedSession, frame_bytes, masked_words};
+use device_client::masked::{Masked, MaskedSession, frame_bytes, masked_words};
 use device_client::session::Verdict;
 use device_client::store::CorrelationStore;
 use device_client::transport::Connector;
@@ -141,7 +141,7 @@ pub(crate) type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Er
 
 /// A masked client that is watched.
 struct Spied<'a, C: CorrelationStore, K: Connector, F> {
-    client: Client<'a, MaskedSession<'a, C>, K>,
+    client: Client<'a, Masked<'a, C>, K>,
     spy: F,
 }
 
