@@ -46,7 +46,7 @@ pub enum UnitTile {
 }
 
 impl UnitJob {
-    /// A unit of `set` for `group`.
+    /// A unit of `set` for `group`. Memory is set aside when its first bodies come.
     ///
     /// # Errors
     /// [`WireError::Body`] for a group that is not there, [`WireError::Length`] if not even one
@@ -66,7 +66,7 @@ impl UnitJob {
             seed,
             degree,
             rank,
-            bodies: core::array::from_fn(|_| vec![0; shape.columns * degree]),
+            bodies: [Vec::new(), Vec::new()],
             received: 0,
             max_payload: max_payload.min(MAX_PAYLOAD),
             block: 0..0,
@@ -77,12 +77,18 @@ impl UnitJob {
         if job.rows_per_frame() == 0 { Err(WireError::Length) } else { Ok(job) }
     }
 
-    /// Bytes that a unit of this shape holds while it is worked on.
+    /// Bytes of residues that a unit of this shape holds while it is worked on.
     #[must_use]
     pub fn memory(shape: GroupShape, set: ParameterId) -> usize {
         let (degree, rank) = set.degree_and_rank();
         let rows = shape.rows.saturating_mul((rank + 1) * degree * 8).min(BUFFER_BYTES);
         shape.columns.saturating_mul(degree * 8).saturating_add(rows)
+    }
+
+    /// Rows and columns of the group's matrix.
+    #[must_use]
+    pub const fn shape(&self) -> GroupShape {
+        self.shape
     }
 
     const fn limb_words(&self) -> usize {
@@ -106,6 +112,9 @@ impl UnitJob {
         let size = body_bytes(self.degree);
         if packed.len() != count * size {
             return Err(WireError::Length);
+        }
+        if first == 0 {
+            self.bodies = core::array::from_fn(|_| vec![0; self.shape.columns * self.degree]);
         }
         let split = packed_len(MASKED_LIMBS[0], self.degree);
         for (j, body) in (first..).zip(packed.chunks_exact(size)) {
