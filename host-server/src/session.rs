@@ -259,7 +259,9 @@ impl Session {
         let State::Preparing { unit, .. } = &mut self.state else {
             return Err(WireError::Order.into());
         };
-        let complete = unit.as_mut().ok_or(WireError::Order)?.receive(payload)?;
+        let job = unit.as_mut().ok_or(WireError::Order)?;
+        job.set_aside().map_err(|_| FaultCode::Internal)?;
+        let complete = job.receive(payload)?;
         match unit.take() {
             Some(job) if complete => Ok(Action::Unit(job)),
             job => {

@@ -8,7 +8,7 @@ use core::time::Duration;
 use kernel::model::GroupId;
 use kernel::wire::{FaultCode, HEADER_BYTES, Header, MAX_PAYLOAD};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -275,9 +275,14 @@ impl Connection {
     }
 }
 
-/// Completes when the peer has closed its side. Bytes that it has sent before hide that.
+/// Completes when the peer has closed its side, whatever it has sent before.
 async fn gone(stream: &TcpStream) {
-    if let Ok(1..) = stream.peek(&mut [0]).await {
-        core::future::pending().await
+    // Bytes that wait to be read hide the news of a close: then it is asked for.
+    const PAUSE: Duration = Duration::from_millis(250);
+    while let Ok(ready) = stream.ready(Interest::READABLE).await {
+        if ready.is_read_closed() {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -50,3 +50,21 @@ fn an_address_cannot_take_all_memory() {
         None
     });
 }
+
+#[test]
+fn addresses_share_the_memory_of_all() {
+    let memory = Limits::LEAST_MEMORY;
+    let limits = Limits { memory, wait: NEVER, ..Limits::default() };
+    with_server(limits, |host| async move {
+        let mut first = Client::from(HERE, &host).await.welcomed(PREPARE).await;
+        first.unit(HEAD, 3).await;
+        until(|| host.status().bytes == unit_memory(HEAD)).await;
+        let mut other = Client::from(THERE, &host).await.welcomed(PREPARE).await;
+        other.whole_unit(HEAD).await;
+        until(|| host.status().waiting_for_memory == 1).await;
+        first.bodies(3, 1).await;
+        first.rows(HEAD).await;
+        other.rows(HEAD).await;
+        None
+    });
+}

@@ -190,16 +190,11 @@ impl Client {
         self.send(FrameType::Product, &payload).await;
     }
 
-    /// Opens a unit of `group`.
-    pub(crate) async fn open_unit(&mut self, group: u32) {
+    /// Opens a unit of `group` and sends its first `count` bodies.
+    pub(crate) async fn unit(&mut self, group: u32, count: u32) {
         let mut body = [0; 80];
         let length = encode_body(&UnitOpen { group, seed: [1; 32] }, &mut body).unwrap();
         self.send(FrameType::UnitOpen, &body[..length]).await;
-    }
-
-    /// Opens a unit of `group` and sends its first `count` bodies.
-    pub(crate) async fn unit(&mut self, group: u32, count: u32) {
-        self.open_unit(group).await;
         self.bodies(0, count).await;
     }
 
