@@ -3,7 +3,7 @@ use clap::{Args, value_parser};
 use host_server::server::Limits;
 use std::time::Duration;
 
-/// Limits of a host. Defaults are those of [`Limits`], and are repeated in its words here.
+/// Limits of a host; the defaults are those of [`Limits`].
 #[derive(Debug, Args)]
 pub(crate) struct ServeLimits {
     /// Sessions at a time; one more is told that the host is busy

@@ -9,8 +9,8 @@ use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose, SessionId, UnitOpen,
-    body_bytes, decode_body, encode_body,
+    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose,
+    SessionId, UnitOpen, body_bytes, decode_body, encode_body,
 };
 use std::future::Future;
 use std::io;
@@ -35,7 +35,7 @@ pub(crate) const CONFIG: ModelConfig = ModelConfig {
     rms_eps: 1e-5,
 };
 pub(crate) const MASKED: Purpose = Purpose::Masked { prompt_bucket: 1, output_bucket: 1, chunk: 1 };
-pub(crate) const PREPARE: Purpose = Purpose::Prepare { units: 100 };
+pub(crate) const PREPARE: Purpose = Purpose::Prepare { units: 100_000 };
 /// The group with the most rows, whose unit does not fit the buffers of a socket.
 pub(crate) const HEAD: u32 = 4;
 /// Columns of every matrix.
@@ -199,9 +199,16 @@ impl Client {
     }
 
     pub(crate) async fn bodies(&mut self, first: u32, count: u32) {
-        let mut payload = Vec::from(Block { index: first, count }.encode());
-        payload.resize(8 + count as usize * body_bytes(256), 0);
-        self.send(FrameType::UnitBodies, &payload).await;
+        let frame = self.bodies_frame(first, count);
+        self.stream.write_all(&frame).await.unwrap();
+    }
+
+    pub(crate) fn bodies_frame(&mut self, first: u32, count: u32) -> Vec<u8> {
+        let length = BLOCK_PREFIX_BYTES + count as usize * body_bytes(256);
+        let mut frame = Vec::from(self.header(FrameType::UnitBodies, length));
+        frame.extend(Block { index: first, count }.encode());
+        frame.resize(HEADER_BYTES + length, 0);
+        frame
     }
 
     /// Opens a unit and sends all of it.

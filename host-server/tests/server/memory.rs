@@ -18,7 +18,7 @@ const SCARCE: Limits = Limits {
     idle: NEVER,
     frame: NEVER,
     session: NEVER,
-    work: host_server::session::SessionLimits { units: 100, unit_bytes: usize::MAX },
+    work: host_server::session::SessionLimits { units: 100_000, unit_bytes: usize::MAX },
 };
 
 /// A client whose unit of the head is under way, all bodies but one there.

@@ -63,3 +63,24 @@ fn nobody_holds_it_up() {
         None
     });
 }
+
+#[test]
+fn who_waits_for_memory_is_told_before_tiles_are_finished() {
+    let memory = Limits::LEAST_MEMORY;
+    let limits = Limits { wait: NEVER, memory, ..Limits::default() };
+    with_server(limits, |host| async move {
+        host.gate.close();
+        let mut preparing = Client::open(&host, PREPARE).await;
+        preparing.whole_unit(HEAD).await;
+        until(|| host.gate.begun().len() == 1).await;
+        let mut waiting = Client::open(&host, PREPARE).await;
+        waiting.unit(HEAD, 1).await;
+        until(|| host.status().waiting_for_memory == 1).await;
+        host.stop();
+        until(|| host.status().sessions == 1).await;
+        host.gate.open();
+        assert_eq!(preparing.fault().await, FaultCode::Shutdown);
+        waiting.closed().await;
+        None
+    });
+}
