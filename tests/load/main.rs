@@ -90,7 +90,7 @@ fn two_hundred_clients() {
         refused("busy"),
         busy,
     );
-    println!("memory of the host: {} MB idle, {} MB at most", idle >> 20, most >> 20);
+    println!("memory of the host: {} MiB idle, {} MiB at most", idle >> 20, most >> 20);
 
     assert!(sessions >= HONEST[0].1, "every client that generates was served");
     assert!(units > 0);
