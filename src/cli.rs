@@ -1,5 +1,7 @@
 //! The command line.
 
+mod limits;
+
 use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
 use clap::{Args, Parser, Subcommand, value_parser};
 use device_client::choose::Choice;
@@ -174,10 +176,8 @@ pub(crate) struct Serve {
     /// Threads of the products; 0 takes all cores
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,
-    /// Connections at a time; more are told that the host is busy
-    #[arg(long, default_value_t = 256, value_parser = value_parser!(u16).range(1..),
-          value_name = "COUNT")]
-    pub(crate) sessions: u16,
+    #[command(flatten)]
+    pub(crate) limits: limits::ServeLimits,
     /// Skip the check of the weights against their digest at start
     #[arg(long)]
     pub(crate) no_verify: bool,

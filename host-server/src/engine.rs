@@ -1,6 +1,7 @@
 //! A model on an accelerator: the matrices of all groups, and the two jobs they are used for.
 
 mod unit;
+mod words;
 
 pub use unit::{UnitJob, UnitTile};
 

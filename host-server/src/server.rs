@@ -1,47 +1,26 @@
 //! The daemon: sessions over TCP, within limits, until it is told to stop.
 
 mod connection;
+mod door;
+mod limits;
+mod memory;
+mod turns;
+mod waiting;
+
+pub use limits::Limits;
 
 use crate::engine::Engine;
-use crate::session::SessionLimits;
 use core::future::Future;
 use core::net::SocketAddr;
 use core::time::Duration;
+use door::Door;
+use memory::Memory;
 use std::io;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-/// Limits of a server.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Connections at a time; more are told that the host is busy.
-    pub sessions: usize,
-    /// Time for the first frame.
-    pub opening: Duration,
-    /// Time for every later frame to begin: a device may pause between tokens.
-    pub idle: Duration,
-    /// Time for a frame to pass, in or out, once it has begun.
-    pub frame: Duration,
-    /// Time for a whole session.
-    pub session: Duration,
-    /// What one session may ask for.
-    pub work: SessionLimits,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            sessions: 256,
-            opening: Duration::from_secs(10),
-            idle: Duration::from_secs(300),
-            frame: Duration::from_secs(30),
-            session: Duration::from_secs(24 * 3600),
-            work: SessionLimits::default(),
-        }
-    }
-}
+use turns::Turns;
 
 /// A server that listens.
 #[derive(Debug)]
@@ -54,24 +33,69 @@ pub struct Server {
 struct Shared {
     engine: Arc<Engine>,
     limits: Limits,
-    /// One permit for each connection.
-    sessions: Arc<Semaphore>,
-    /// The accelerator, one tile at a time, first come first served: so sessions take turns.
-    turn: Semaphore,
+    door: Arc<Door>,
+    memory: Memory,
+    turns: Turns,
+}
+
+/// What a server holds at a moment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Status {
+    /// Connections, with those that are being refused.
+    pub sockets: usize,
+    /// Sessions.
+    pub sessions: usize,
+    /// Bytes that work holds.
+    pub bytes: usize,
+    /// Sessions whose next work waits for memory.
+    pub waiting_for_memory: usize,
+    /// Sessions whose next tile waits for the accelerator.
+    pub waiting_for_turn: usize,
+}
+
+/// A view of a running server.
+#[derive(Clone, Debug)]
+pub struct Gauge(Arc<Shared>);
+
+impl Gauge {
+    /// What the server holds now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.status()
+    }
+}
+
+impl Shared {
+    fn status(&self) -> Status {
+        let (sockets, sessions) = self.door.inside();
+        Status {
+            sockets,
+            sessions,
+            bytes: self.memory.held(),
+            waiting_for_memory: self.memory.waiting(),
+            waiting_for_turn: self.turns.waiting(),
+        }
+    }
 }
 
 impl Server {
     /// Listens on `address`.
     ///
     /// # Errors
-    /// As the system refuses the address.
+    /// As [`Limits::check`], or as the system refuses the address.
     pub fn bind(address: SocketAddr, engine: Arc<Engine>, limits: Limits) -> io::Result<Self> {
+        limits.check()?;
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let listener = socket.listen(1024)?;
-        let sessions = Arc::new(Semaphore::new(limits.sessions));
-        let shared = Shared { engine, limits, sessions, turn: Semaphore::new(1) };
+        let shared = Shared {
+            engine,
+            limits,
+            door: Arc::new(Door::new(limits)),
+            memory: Memory::new(limits.memory),
+            turns: Turns::default(),
+        };
         Ok(Self { listener, shared: Arc::new(shared) })
     }
 
@@ -83,8 +107,14 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown` completes. Then no connection is accepted, running work is
-    /// finished, and every peer is told.
+    /// A view of what the server holds, for as long as one likes.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        Gauge(Arc::clone(&self.shared))
+    }
+
+    /// Serves until `shutdown` completes. Then no connection is accepted, tiles and products that
+    /// run or wait for the accelerator are finished and answered, and every peer is told.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -93,10 +123,14 @@ impl Server {
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, peer)) => {
-                        let shared = Arc::clone(&self.shared);
-                        connections.spawn(connection::serve(stream, peer, shared, stopped.clone()));
-                    }
+                    Ok((stream, peer)) => match self.shared.door.enter(peer.ip()) {
+                        Some(place) => {
+                            let shared = Arc::clone(&self.shared);
+                            let stop = stopped.clone();
+                            connections.spawn(connection::serve(stream, peer, place, shared, stop));
+                        }
+                        None => tracing::debug!(%peer, "no socket is left: closed at once"),
+                    },
                     Err(error) => {
                         // Out of descriptors, usually: wait for some to be freed.
                         tracing::warn!(%error, "accept failed");

@@ -1,5 +1,11 @@
 //! The host's side of a session, sans I/O: frames in, work and frames out.
 
+mod need;
+mod refusal;
+
+pub use need::{Need, Work};
+pub use refusal::Refusal;
+
 use crate::engine::{Engine, UnitJob};
 use kernel::bundle::ModelDigest;
 use kernel::model::GroupId;
@@ -8,9 +14,11 @@ use kernel::prime::PrimeId;
 use kernel::schedule::{Schedule, ScheduledProduct};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body, packed_len, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello,
+    MAX_PAYLOAD, Purpose, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
+    packed_len, unpack_residues,
 };
+use std::iter::Peekable;
 use std::sync::Arc;
 
 /// What one session may ask for.
@@ -18,7 +26,7 @@ use std::sync::Arc;
 pub struct SessionLimits {
     /// Units of one preparation.
     pub units: u32,
-    /// Bytes that one unit may hold.
+    /// Bytes that the residues of one unit may hold.
     pub unit_bytes: usize,
 }
 
@@ -63,35 +71,14 @@ pub struct Session {
 
 enum State {
     Opening,
-    Masked { products: Box<dyn Iterator<Item = ScheduledProduct> + Send + Sync> },
+    Masked { products: Peekable<Box<dyn Iterator<Item = ScheduledProduct> + Send + Sync>> },
     Preparing { units_left: u32, max_payload: usize, unit: Option<Box<UnitJob>> },
+    Over,
 }
 
 impl core::fmt::Debug for Session {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Session").field("received", &self.received).finish_non_exhaustive()
-    }
-}
-
-/// What ends a session early: a reason for the peer, and one for the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{code} ({wire:?})")]
-pub struct Refusal {
-    /// What the peer is told.
-    pub code: FaultCode,
-    /// What was wrong with the frame, if it was a frame.
-    pub wire: Option<WireError>,
-}
-
-impl From<WireError> for Refusal {
-    fn from(wire: WireError) -> Self {
-        Self { code: FaultCode::Protocol, wire: Some(wire) }
-    }
-}
-
-impl From<FaultCode> for Refusal {
-    fn from(code: FaultCode) -> Self {
-        Self { code, wire: None }
     }
 }
 
@@ -138,6 +125,23 @@ impl Session {
         Ok(())
     }
 
+    /// What must be set aside before the payload of an admitted frame is read, for all that it leads
+    /// to: an exchange of a product, or a whole unit. Other frames are small.
+    pub fn need(&mut self, header: &Header) -> Option<Need> {
+        let config = *self.engine.config();
+        match (&mut self.state, header.frame) {
+            (State::Masked { products }, FrameType::Product) => {
+                let shape = products.peek().and_then(|next| config.shape(next.group));
+                let tokens = products.peek().map_or(0, |next| next.tokens as usize);
+                Some(Need::product(header.length as usize, shape, tokens))
+            }
+            (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
+                Some(Need::unit(unit.shape(), header.set))
+            }
+            _ => None,
+        }
+    }
+
     /// Takes in an admitted frame.
     ///
     /// # Errors
@@ -166,7 +170,9 @@ impl Session {
                 }
                 let largest = config.groups().filter_map(|g| config.shape(g));
                 let memory = largest.map(|shape| UnitJob::memory(shape, set)).max();
-                if memory.unwrap_or(0) > self.limits.unit_bytes {
+                let (needed, allowed) = (memory.unwrap_or(0), self.limits.unit_bytes);
+                if needed > allowed {
+                    tracing::warn!(needed, allowed, "a unit needs more bytes than it may hold");
                     return Err(FaultCode::Limits.into());
                 }
                 let max_payload = hello.max_payload as usize;
@@ -187,7 +193,8 @@ impl Session {
                 // A resumed session goes on with the first product that is not answered.
                 let products = schedule.products(&config).skip(hello.answered as usize);
                 self.received = hello.answered.checked_add(1).ok_or(FaultCode::Limits)?;
-                State::Masked { products: Box::new(products) }
+                let products: Box<dyn Iterator<Item = _> + Send + Sync> = Box::new(products);
+                State::Masked { products: products.peekable() }
             }
             _ => return Err(FaultCode::Limits.into()),
         };
@@ -230,9 +237,11 @@ impl Session {
         product: &[u32],
     ) -> Result<Vec<u8>, Refusal> {
         let block = Block { index: group.0, count: tokens as u32 };
-        let mut payload = Vec::from(block.encode());
-        payload.extend(product.iter().flat_map(|word| word.to_le_bytes()));
-        self.frame(FrameType::ProductReply, &payload)
+        let length = BLOCK_PREFIX_BYTES + 4 * product.len();
+        let mut out = self.begin_frame(FrameType::ProductReply, length)?;
+        out.extend(block.encode());
+        out.extend(product.iter().flat_map(|word| word.to_le_bytes()));
+        Ok(out)
     }
 
     fn unit(&mut self, open: &UnitOpen, set: ParameterId) -> Result<Action, Refusal> {
@@ -250,7 +259,9 @@ impl Session {
         let State::Preparing { unit, .. } = &mut self.state else {
             return Err(WireError::Order.into());
         };
-        let complete = unit.as_mut().ok_or(WireError::Order)?.receive(payload)?;
+        let job = unit.as_mut().ok_or(WireError::Order)?;
+        job.set_aside().map_err(|_| FaultCode::Internal)?;
+        let complete = job.receive(payload)?;
         match unit.take() {
             Some(job) if complete => Ok(Action::Unit(job)),
             job => {
@@ -268,25 +279,33 @@ impl Session {
         self.frame(FrameType::UnitRows, payload)
     }
 
-    /// The frame that tells the peer why its session ends.
+    /// Ends the session and drops what it holds. The frame tells the peer why; there is none for a
+    /// peer that has not said who it is.
     #[must_use]
     pub fn fault(&mut self, code: FaultCode) -> Option<Vec<u8>> {
+        self.state = State::Over;
         let mut body = [0; 16];
         let length = encode_body(&Fault { code }, &mut body).ok()?;
         self.frame(FrameType::Fault, &body[..length]).ok()
     }
 
     fn frame(&mut self, frame: FrameType, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let mut out = self.begin_frame(frame, payload.len())?;
+        out.extend(payload);
+        Ok(out)
+    }
+
+    /// A frame with its header, and room for the payload.
+    fn begin_frame(&mut self, frame: FrameType, payload: usize) -> Result<Vec<u8>, Refusal> {
         let (session, set) = self.identity.ok_or(FaultCode::Internal)?;
-        if payload.len() > MAX_PAYLOAD {
+        if payload > MAX_PAYLOAD {
             return Err(FaultCode::Internal.into());
         }
-        let length = payload.len() as u32;
+        let length = payload as u32;
         let header = Header { frame, set, session, sequence: self.sent, length };
         self.sent = self.sent.checked_add(1).ok_or(FaultCode::Limits)?;
-        let mut out = Vec::with_capacity(HEADER_BYTES + payload.len());
+        let mut out = Vec::with_capacity(HEADER_BYTES + payload);
         out.extend(header.encode());
-        out.extend(payload);
         Ok(out)
     }
 

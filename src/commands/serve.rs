@@ -4,7 +4,7 @@ use accel_cpu::Cpu;
 use anyhow::{Context, Result};
 use host_server::engine::Engine;
 use host_server::model::HostBundle;
-use host_server::server::{Limits, Server};
+use host_server::server::Server;
 use std::sync::Arc;
 
 /// Loads a host bundle onto this machine's processor.
@@ -17,12 +17,12 @@ pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
 
 /// `subrosa serve`.
 pub(super) fn run(options: &Serve) -> Result<()> {
+    let limits = options.limits.limits()?;
     let bundle = HostBundle::open(&options.model)?;
     if !options.no_verify {
         bundle.verify()?;
     }
     let engine = Arc::new(engine(&bundle, options.threads)?);
-    let limits = Limits { sessions: options.sessions.into(), ..Limits::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let backend = engine.backend();

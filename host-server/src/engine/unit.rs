@@ -1,4 +1,5 @@
 use super::Engine;
+use super::words::Words;
 use core::ops::Range;
 use kernel::accel::AccelError;
 use kernel::model::{GroupId, GroupShape};
@@ -24,12 +25,12 @@ pub struct UnitJob {
     degree: usize,
     rank: usize,
     /// `n x N` for each limb.
-    bodies: [Vec<u32>; 2],
+    bodies: [Words; 2],
     received: usize,
     max_payload: usize,
     /// The block of rows under way, each limb `rows x (K + 1) N`.
     block: Range<usize>,
-    results: [Vec<u32>; 2],
+    results: [Words; 2],
     next_tile: usize,
     next_sent: usize,
 }
@@ -46,7 +47,7 @@ pub enum UnitTile {
 }
 
 impl UnitJob {
-    /// A unit of `set` for `group`.
+    /// A unit of `set` for `group`, which holds no memory yet.
     ///
     /// # Errors
     /// [`WireError::Body`] for a group that is not there, [`WireError::Length`] if not even one
@@ -66,23 +67,29 @@ impl UnitJob {
             seed,
             degree,
             rank,
-            bodies: core::array::from_fn(|_| vec![0; shape.columns * degree]),
+            bodies: Default::default(),
             received: 0,
             max_payload: max_payload.min(MAX_PAYLOAD),
             block: 0..0,
-            results: [Vec::new(), Vec::new()],
+            results: Default::default(),
             next_tile: 0,
             next_sent: 0,
         };
         if job.rows_per_frame() == 0 { Err(WireError::Length) } else { Ok(job) }
     }
 
-    /// Bytes that a unit of this shape holds while it is worked on.
+    /// Bytes of residues that a unit of this shape holds while it is worked on.
     #[must_use]
     pub fn memory(shape: GroupShape, set: ParameterId) -> usize {
         let (degree, rank) = set.degree_and_rank();
         let rows = shape.rows.saturating_mul((rank + 1) * degree * 8).min(BUFFER_BYTES);
         shape.columns.saturating_mul(degree * 8).saturating_add(rows)
+    }
+
+    /// Rows and columns of the group's matrix.
+    #[must_use]
+    pub const fn shape(&self) -> GroupShape {
+        self.shape
     }
 
     const fn limb_words(&self) -> usize {
@@ -93,7 +100,26 @@ impl UnitJob {
         self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / row_bytes(self.degree, self.rank)
     }
 
-    /// Takes in a payload of bodies; `true` when all coordinates are there.
+    /// Rows of result ciphertexts that are worked out together.
+    fn block_rows(&self) -> usize {
+        (BUFFER_BYTES / (8 * self.limb_words())).max(1).min(self.shape.rows)
+    }
+
+    /// Sets aside the memory of the residues, before the first of them comes. Once is enough.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub fn set_aside(&mut self) -> Result<(), AccelError> {
+        if self.bodies[0].words().is_empty() {
+            let (bodies, results) =
+                (self.shape.columns * self.degree, self.block_rows() * self.limb_words());
+            self.bodies = [Words::zeroed(bodies)?, Words::zeroed(bodies)?];
+            self.results = [Words::zeroed(results)?, Words::zeroed(results)?];
+        }
+        Ok(())
+    }
+
+    /// Takes in a payload of bodies, for which memory has been [set aside](Self::set_aside); `true` when all coordinates are there.
     ///
     /// # Errors
     /// [`WireError`].
@@ -111,8 +137,10 @@ impl UnitJob {
         for (j, body) in (first..).zip(packed.chunks_exact(size)) {
             let (plain, scale) = body.split_at(split);
             let place = j * self.degree..(j + 1) * self.degree;
-            unpack_residues(MASKED_LIMBS[0], plain, &mut self.bodies[0][place.clone()])?;
-            unpack_residues(MASKED_LIMBS[1], scale, &mut self.bodies[1][place])?;
+            for (limb, packed) in [plain, scale].into_iter().enumerate() {
+                let words = self.bodies[limb].words_mut().get_mut(place.clone());
+                unpack_residues(MASKED_LIMBS[limb], packed, words.ok_or(WireError::Order)?)?;
+            }
         }
         self.received += count;
         Ok(self.received == self.shape.columns)
@@ -150,10 +178,7 @@ impl UnitJob {
     }
 
     fn begin_block(&mut self) {
-        let rows = (BUFFER_BYTES / (8 * self.limb_words())).max(1);
-        self.block = self.block.end..self.shape.rows.min(self.block.end + rows);
-        let words = self.block.len() * self.limb_words();
-        self.results.iter_mut().for_each(|limb| limb.resize(words, 0));
+        self.block = self.block.end..self.shape.rows.min(self.block.end + self.block_rows());
         self.next_tile = 0;
     }
 
@@ -174,13 +199,15 @@ impl UnitJob {
         } else {
             let first = columns.start - mask_words;
             let mut x = Vec::with_capacity(self.shape.columns * width);
-            for body in self.bodies[limb].chunks_exact(self.degree) {
+            for body in self.bodies[limb].words().chunks_exact(self.degree) {
                 x.extend_from_slice(&body[first..first + width]);
             }
             engine.accelerator.product(matrix, rows, p, &x, width, &mut out)?;
         }
         let words = self.limb_words();
-        for (row, tile) in self.results[limb].chunks_exact_mut(words).zip(out.chunks_exact(width)) {
+        for (row, tile) in
+            self.results[limb].words_mut().chunks_exact_mut(words).zip(out.chunks_exact(width))
+        {
             row[columns.clone()].copy_from_slice(tile);
         }
         Ok(())
@@ -199,7 +226,7 @@ impl UnitJob {
             let at = (self.next_sent - self.block.start + i) * words;
             let (plain, scale) = row.split_at_mut(split);
             for (limb, bytes) in [plain, scale].into_iter().enumerate() {
-                let residues = &self.results[limb][at..at + words];
+                let residues = &self.results[limb].words()[at..at + words];
                 let packed = pack_residues(MASKED_LIMBS[limb], residues, bytes);
                 debug_assert!(packed.is_ok(), "the lengths agree by construction");
             }

@@ -151,7 +151,7 @@ fn token_texts(checkpoint: &Checkpoint) -> Result<Option<Vec<Vec<u8>>>, ConvertE
     }
     let json = read_json(&path, TOKENIZER_LIMIT)?;
     let vocab = checkpoint.config().model.vocab as usize;
-    token_table(&json, vocab).map(Some).map_err(|source| ConvertError::Tokens { path, source })
+    token_table(&json, vocab).map(Some).map_err(|error| ConvertError::Tokens { path, error })
 }
 
 fn norms(checkpoint: &Checkpoint) -> Result<Vec<f32>, CheckpointError> {

@@ -32,20 +32,20 @@ pub enum ConvertError {
         wanted: &'static str,
     },
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The tokenizer cannot be turned into a table of texts.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Tokens {
         /// The tokenizer's file.
         path: PathBuf,
         /// What is wrong with it.
-        source: TokenTableError,
+        error: TokenTableError,
     },
     /// There was no randomness for the check vectors.
     #[error("no randomness for the check vectors: {0}")]
@@ -63,6 +63,6 @@ pub enum ConvertError {
 impl ConvertError {
     /// Wraps an I/O error with the path that it is about.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        |source| Self::Io { path: path.to_owned(), source }
+        |error| Self::Io { path: path.to_owned(), error }
     }
 }

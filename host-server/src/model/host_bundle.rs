@@ -39,12 +39,12 @@ pub enum HostBundleError {
     #[error(transparent)]
     Read(#[from] CheckpointError),
     /// A file cannot be mapped.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The manifest contradicts itself or this build.
     #[error("{}: {problem}", path.display())]
@@ -136,7 +136,7 @@ impl HostBundle {
         let rows_path = folder.join(ROWS);
         let rows = match MappedFile::open(&rows_path) {
             Ok(rows) => Arc::new(rows),
-            Err(source) => return Err(HostBundleError::Io { path: rows_path, source }),
+            Err(error) => return Err(HostBundleError::Io { path: rows_path, error }),
         };
         if rows.bytes().len() as u64 != layout.bytes {
             let problem = format!("{} bytes long, not {}", rows.bytes().len(), layout.bytes);

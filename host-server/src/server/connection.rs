@@ -1,11 +1,14 @@
-use super::Shared;
+use super::door::Place;
+use super::memory::Holding;
+use super::{Limits, Shared};
 use crate::engine::{Engine, UnitJob, UnitTile};
-use crate::session::{Action, Refusal, Session};
+use crate::session::{Action, Need, Refusal, Session};
 use core::net::SocketAddr;
 use core::time::Duration;
+use kernel::model::GroupId;
 use kernel::wire::{FaultCode, HEADER_BYTES, Header, MAX_PAYLOAD};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -30,6 +33,7 @@ impl<R: Into<Refusal>> From<R> for End {
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
 ) {
@@ -37,21 +41,20 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     let mut connection = Connection {
         stream,
-        session: Session::new(Arc::clone(&shared.engine), shared.limits.work),
+        session: Session::new(Arc::clone(&shared.engine), shared.limits.session_limits()),
         deadline: started + shared.limits.session,
         shared: Arc::clone(&shared),
+        place,
+        held: None,
         stop,
         bytes_in: 0,
         bytes_out: 0,
     };
-    let permit = Arc::clone(&shared.sessions).try_acquire_owned();
-    let end = match &permit {
-        Ok(_) => connection.run().await,
+    let end = if connection.place.has_session() {
+        connection.run().await
+    } else {
         // The peer's first frame is read, so that it can be answered in its session.
-        Err(_) => match connection.frame(&mut Vec::new()).await {
-            Ok(_) => End::from(FaultCode::Busy),
-            Err(end) => end,
-        },
+        connection.frame().await.map_or_else(|end| end, |_| FaultCode::Busy.into())
     };
     let seconds = started.elapsed().as_secs_f64();
     let (bytes_in, bytes_out) = (connection.bytes_in, connection.bytes_out);
@@ -60,12 +63,18 @@ pub(super) async fn serve(
         End::Broken => tracing::info!(%peer, seconds, bytes_in, bytes_out, "connection lost"),
         End::Refused(refusal) => {
             tracing::warn!(%peer, seconds, bytes_in, bytes_out, %refusal, "session refused");
-            if let Some(frame) = connection.session.fault(refusal.code) {
+            // What the session held is given back before a peer that may not read is told.
+            let fault = connection.session.fault(refusal.code);
+            connection.held = None;
+            if let Some(frame) = fault {
                 let _ = connection.send(&frame).await;
                 let _ = connection.stream.shutdown().await;
             }
         }
     }
+    drop(connection);
+    let status = shared.status();
+    tracing::debug!(?status, "after it");
 }
 
 struct Connection {
@@ -73,38 +82,52 @@ struct Connection {
     session: Session,
     deadline: Instant,
     shared: Arc<Shared>,
+    held: Option<Held>,
+    place: Place,
     stop: watch::Receiver<bool>,
     bytes_in: u64,
     bytes_out: u64,
 }
 
+/// Memory of the work under way.
+struct Held {
+    _memory: Holding,
+    /// Time that the link may still take, in all, before it is given back.
+    left: Duration,
+}
+
 impl Connection {
     async fn run(&mut self) -> End {
-        let mut payload = Vec::new();
         loop {
-            if let Err(end) = self.turn(&mut payload).await {
+            if let Err(end) = self.turn().await {
                 return end;
             }
         }
     }
 
     /// One frame in, and what it asks for.
-    async fn turn(&mut self, payload: &mut Vec<u8>) -> Result<(), End> {
-        let header = self.frame(payload).await?;
-        match self.session.receive(&header, payload)? {
-            Action::Receive => Ok(()),
-            Action::Send(frame) => self.send(&frame).await,
-            Action::Product { group, tokens, x } => {
-                let product = self
-                    .work(move |engine| engine.product(group, tokens, &x))
-                    .await?
-                    .map_err(|_| FaultCode::Internal)?;
-                let frame = self.session.product_reply(group, tokens, &product)?;
-                self.send(&frame).await
-            }
-            Action::Unit(job) => self.unit(job).await,
-            Action::Close => Err(End::Peer),
+    async fn turn(&mut self) -> Result<(), End> {
+        let (header, payload) = self.frame().await?;
+        let action = self.session.receive(&header, &payload)?;
+        drop(payload);
+        match action {
+            Action::Receive => return Ok(()),
+            Action::Send(frame) => self.send(&frame).await?,
+            Action::Product { group, tokens, x } => self.product(group, tokens, x).await?,
+            Action::Unit(job) => self.unit(job).await?,
+            Action::Close => return Err(End::Peer),
         }
+        self.held = None;
+        Ok(())
+    }
+
+    async fn product(&mut self, group: GroupId, tokens: usize, x: Vec<u32>) -> Result<(), End> {
+        let product = self
+            .work(move |engine| engine.product(group, tokens, &x))
+            .await?
+            .map_err(|_| FaultCode::Internal)?;
+        let frame = self.session.product_reply(group, tokens, &product)?;
+        self.send(&frame).await
     }
 
     async fn unit(&mut self, mut job: Box<UnitJob>) -> Result<(), End> {
@@ -130,6 +153,11 @@ impl Connection {
             if *self.stop.borrow() {
                 return Err(FaultCode::Shutdown.into());
             }
+            tokio::select! {
+                biased;
+                () = gone(&self.stream) => return Err(End::Broken),
+                () = core::future::ready(()) => {}
+            }
         }
     }
 
@@ -138,46 +166,91 @@ impl Connection {
         &self,
         work: impl FnOnce(&Engine) -> W + Send + 'static,
     ) -> Result<W, End> {
-        let _turn = self.shared.turn.acquire().await.map_err(|_| FaultCode::Internal)?;
+        let _turn = self.shared.turns.next().await.ok_or(FaultCode::Internal)?;
         let engine = Arc::clone(&self.shared.engine);
         tokio::task::spawn_blocking(move || work(&engine))
             .await
             .map_err(|_| FaultCode::Internal.into())
     }
 
-    /// Reads and admits the next frame. Memory is set aside only for a length that its type may
-    /// have.
-    async fn frame(&mut self, payload: &mut Vec<u8>) -> Result<Header, End> {
+    /// Reads and admits the next frame. Its payload is read only once the session holds the memory
+    /// for all that the frame leads to.
+    async fn frame(&mut self) -> Result<(Header, Vec<u8>), End> {
         let first = self.session.id().is_none();
-        let patience = if first { self.shared.limits.opening } else { self.shared.limits.idle };
+        let patience = match &self.held {
+            Some(held) => held.left,
+            None if first => self.shared.limits.opening,
+            None => self.shared.limits.idle,
+        };
         let mut bytes = [0; HEADER_BYTES];
+        let started = Instant::now();
         let begun = tokio::select! {
             begun = timeout_at(
-                self.deadline.min(Instant::now() + patience),
+                self.deadline.min(started + patience),
                 self.stream.read(&mut bytes),
             ) => begun,
             _ = self.stop.wait_for(|&stop| stop) => {
                 return Err(FaultCode::Shutdown.into());
             }
         };
+        self.spend(started);
         let read = match begun {
             Ok(Ok(0)) => return Err(End::Peer),
             Ok(Ok(read)) => read,
             Ok(Err(_)) => return Err(End::Broken),
             Err(_) => return Err(FaultCode::Deadline.into()),
         };
-        let limit = self.shared.limits.frame;
-        read_exact(&mut self.stream, &mut bytes[read..], limit).await?;
+        self.read(&mut bytes[read..]).await?;
         let header = Header::decode(&bytes)?;
         self.session.admit(&header)?;
-        payload.resize((header.length as usize).min(MAX_PAYLOAD), 0);
-        read_exact(&mut self.stream, payload, limit).await?;
+        if self.held.is_none()
+            && let Some(need) = self.session.need(&header)
+        {
+            self.hold(&need).await?;
+        }
+        let mut payload = vec![0; (header.length as usize).min(MAX_PAYLOAD)];
+        self.read(&mut payload).await?;
         self.bytes_in += (HEADER_BYTES + payload.len()) as u64;
-        Ok(header)
+        Ok((header, payload))
+    }
+
+    /// Waits in line for memory. The session holds none meanwhile.
+    async fn hold(&mut self, need: &Need) -> Result<(), End> {
+        let Limits { wait, frame, .. } = self.shared.limits;
+        let deadline = self.deadline.min(Instant::now() + wait);
+        let taken = tokio::select! {
+            taken = timeout_at(deadline, self.shared.memory.take(self.place.memory(), need)) => taken,
+            _ = self.stop.wait_for(|&stop| stop) => return Err(FaultCode::Shutdown.into()),
+            () = gone(&self.stream) => return Err(End::Broken),
+        };
+        let memory = match taken {
+            Ok(memory) => memory.ok_or(FaultCode::Internal)?,
+            Err(_) => return Err(FaultCode::Busy.into()),
+        };
+        let frames = (need.traffic / MAX_PAYLOAD).saturating_add(2);
+        let left = frame.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX));
+        self.held = Some(Held { _memory: memory, left });
+        Ok(())
+    }
+
+    /// Time for the link's next step.
+    fn patience(&self) -> Duration {
+        let frame = self.shared.limits.frame;
+        self.held.as_ref().map_or(frame, |held| frame.min(held.left))
+    }
+
+    /// Counts time on the link against the work that holds memory.
+    fn spend(&mut self, started: Instant) {
+        if let Some(held) = &mut self.held {
+            held.left = held.left.saturating_sub(started.elapsed());
+        }
     }
 
     async fn send(&mut self, frame: &[u8]) -> Result<(), End> {
-        match timeout(self.shared.limits.frame, self.stream.write_all(frame)).await {
+        let started = Instant::now();
+        let sent = timeout(self.patience(), self.stream.write_all(frame)).await;
+        self.spend(started);
+        match sent {
             Ok(Ok(())) => {
                 self.bytes_out += frame.len() as u64;
                 Ok(())
@@ -185,11 +258,31 @@ impl Connection {
             _ => Err(End::Broken),
         }
     }
+
+    /// Reads the rest of a frame, unless the server stops.
+    async fn read(&mut self, out: &mut [u8]) -> Result<(), End> {
+        let started = Instant::now();
+        let patience = self.patience();
+        let read = tokio::select! {
+            read = timeout(patience, self.stream.read_exact(out)) => read,
+            _ = self.stop.wait_for(|&stop| stop) => return Err(FaultCode::Shutdown.into()),
+        };
+        self.spend(started);
+        match read {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(End::Broken),
+        }
+    }
 }
 
-async fn read_exact(stream: &mut TcpStream, out: &mut [u8], limit: Duration) -> Result<(), End> {
-    match timeout(limit, stream.read_exact(out)).await {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(End::Broken),
+/// Completes when the peer has closed its side, whatever it has sent before.
+async fn gone(stream: &TcpStream) {
+    // Bytes that wait to be read hide the news of a close: then it is asked for.
+    const PAUSE: Duration = Duration::from_millis(250);
+    while let Ok(ready) = stream.ready(Interest::READABLE).await {
+        if ready.is_read_closed() {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }

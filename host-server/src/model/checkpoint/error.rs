@@ -9,12 +9,12 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum CheckpointError {
     /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file of JSON is larger than any real one.
     #[error("{}: larger than {limit} bytes", path.display())]
@@ -25,12 +25,12 @@ pub enum CheckpointError {
         limit: u64,
     },
     /// A file is not JSON.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// What the parser said.
-        source: serde_json::Error,
+        error: serde_json::Error,
     },
     /// A field is missing or has a value that makes no sense.
     #[error("{}: `{field}` {problem}", path.display())]

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 pub(in super::super) fn read_json(path: &Path, limit: u64) -> Result<Value, CheckpointError> {
     let bytes = read_capped(path, limit)?;
     serde_json::from_slice(&bytes)
-        .map_err(|source| CheckpointError::Json { path: path.to_owned(), source })
+        .map_err(|error| CheckpointError::Json { path: path.to_owned(), error })
 }
 
 /// The contents of a file of at most `limit` bytes.
 pub(in super::super) fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, CheckpointError> {
-    let failed = |source| CheckpointError::Io { path: path.to_owned(), source };
+    let failed = |error| CheckpointError::Io { path: path.to_owned(), error };
     if !path.metadata().map_err(failed)?.is_file() {
         return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
     }

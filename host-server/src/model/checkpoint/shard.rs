@@ -123,7 +123,7 @@ impl Shard {
     pub(super) fn open(path: PathBuf) -> Result<Self, CheckpointError> {
         let file = match MappedFile::open(&path) {
             Ok(file) => file,
-            Err(source) => return Err(CheckpointError::Io { path, source }),
+            Err(error) => return Err(CheckpointError::Io { path, error }),
         };
         match parse(file.bytes()) {
             Ok((header, data_start)) => Ok(Self { path, file, header, data_start }),
