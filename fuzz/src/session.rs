@@ -57,10 +57,11 @@ fn turn<'d>(
     match session.receive(header, payload)? {
         Action::Receive => {}
         Action::Send(frame) => send(&frame, said),
-        Action::Product { group, tokens, x } => {
-            let product = MODEL.engine.product(group, tokens, &x).unwrap();
-            send(&session.product_reply(group, tokens, &product)?, said);
+        Action::Product(job) => {
+            let payload = job.run(&MODEL.engine).unwrap();
+            send(&session.product_reply(&payload)?, said);
         }
+        Action::Key(job) => job.run(&MODEL.engine).unwrap(),
         Action::Unit(mut job) => loop {
             match job.step(&MODEL.engine).unwrap() {
                 UnitTile::Computed => {}

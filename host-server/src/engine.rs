@@ -1,10 +1,15 @@
-//! A model on an accelerator: the matrices of all groups, and the two jobs they are used for.
+//! A model on an accelerator: the matrices of all groups, and the jobs they are used for.
 
+mod keys;
+mod product;
 mod unit;
 mod words;
 
+pub use keys::{KeyJob, Keys};
+pub use product::ProductJob;
 pub use unit::{UnitJob, UnitTile};
 
+use kernel::accel::ring::RingAccelerator;
 use kernel::accel::{AccelError, Accelerator, MatrixId, RowSource};
 use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
@@ -14,6 +19,8 @@ use std::sync::Arc;
 /// A loaded model. Cheap to share; all methods block.
 pub struct Engine {
     accelerator: Arc<dyn Accelerator>,
+    /// The same one, if it serves direct mode.
+    ring: Option<Arc<dyn RingAccelerator>>,
     matrices: Vec<MatrixId>,
     config: ModelConfig,
     digest: ModelDigest,
@@ -42,7 +49,21 @@ impl Engine {
             let mut source = rows(group).ok_or(AccelError::Rows)?;
             matrices.push(accelerator.load(shape.rows, shape.columns, &mut source)?);
         }
-        Ok(Self { accelerator, matrices, config, digest })
+        Ok(Self { accelerator, ring: None, matrices, config, digest })
+    }
+
+    /// [`Self::load`], for an accelerator that serves direct mode too.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_direct<R: RowSource>(
+        accelerator: Arc<dyn RingAccelerator>,
+        config: ModelConfig,
+        digest: ModelDigest,
+        rows: impl FnMut(GroupId) -> Option<R>,
+    ) -> Result<Self, AccelError> {
+        let engine = Self::load(Arc::clone(&accelerator) as _, config, digest, rows)?;
+        Ok(Self { ring: Some(accelerator), ..engine })
     }
 
     /// The model's shape.

@@ -1,24 +1,24 @@
 //! The host's side of a session, sans I/O: frames in, work and frames out.
 
 mod need;
+mod online;
 mod refusal;
 
 pub use need::{Need, Work};
 pub use refusal::Refusal;
 
-use crate::engine::{Engine, UnitJob};
+use online::Online;
+
+use crate::engine::{Engine, KeyJob, ProductJob, UnitJob};
 use kernel::bundle::ModelDigest;
+use kernel::direct::DirectShape;
 use kernel::model::GroupId;
 use kernel::params::ParameterId;
-use kernel::prime::PrimeId;
-use kernel::schedule::{Schedule, ScheduledProduct};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello,
-    MAX_PAYLOAD, Purpose, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
-    packed_len, unpack_residues,
+    Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, SessionId,
+    UnitOpen, Welcome, WireError, decode_body, encode_body,
 };
-use std::iter::Peekable;
 use std::sync::Arc;
 
 /// What one session may ask for.
@@ -43,15 +43,10 @@ pub enum Action {
     Receive,
     /// Send this frame.
     Send(Vec<u8>),
-    /// Multiply, then give the product to [`Session::product_reply`].
-    Product {
-        /// The group.
-        group: GroupId,
-        /// Rows of x.
-        tokens: usize,
-        /// `tokens x n` residues modulo t.
-        x: Vec<u32>,
-    },
+    /// Run this job, then give the payload to [`Session::product_reply`].
+    Product(Box<ProductJob>),
+    /// Run this job, and wait for the next frame.
+    Key(Box<KeyJob>),
     /// Step this job until it is finished, passing its rows through [`Session::unit_rows`].
     Unit(Box<UnitJob>),
     /// The session has ended; close the connection.
@@ -71,7 +66,7 @@ pub struct Session {
 
 enum State {
     Opening,
-    Masked { products: Peekable<Box<dyn Iterator<Item = ScheduledProduct> + Send + Sync>> },
+    Online(Box<Online>),
     Preparing { units_left: u32, max_payload: usize, unit: Option<Box<UnitJob>> },
     Over,
 }
@@ -113,10 +108,12 @@ impl Session {
         }
         let largest = match (&self.state, header.frame) {
             (State::Opening, FrameType::Hello) => 256,
-            (State::Masked { .. }, FrameType::Product)
-            | (State::Preparing { unit: Some(_), .. }, FrameType::UnitBodies) => MAX_PAYLOAD,
+            (State::Online(online), FrameType::EvaluationKey) if online.awaits_key() => MAX_PAYLOAD,
+            (State::Online(online), FrameType::Product) if !online.awaits_key() => MAX_PAYLOAD,
+            (State::Online(online), FrameType::Bye) if !online.awaits_key() => 0,
+            (State::Preparing { unit: Some(_), .. }, FrameType::UnitBodies) => MAX_PAYLOAD,
             (State::Preparing { unit: None, .. }, FrameType::UnitOpen) => 256,
-            (State::Masked { .. } | State::Preparing { unit: None, .. }, FrameType::Bye) => 0,
+            (State::Preparing { unit: None, .. }, FrameType::Bye) => 0,
             _ => return Err(WireError::Order.into()),
         };
         if header.length as usize > largest {
@@ -130,10 +127,17 @@ impl Session {
     pub fn need(&mut self, header: &Header) -> Option<Need> {
         let config = *self.engine.config();
         match (&mut self.state, header.frame) {
-            (State::Masked { products }, FrameType::Product) => {
-                let shape = products.peek().and_then(|next| config.shape(next.group));
-                let tokens = products.peek().map_or(0, |next| next.tokens as usize);
-                Some(Need::product(header.length as usize, shape, tokens))
+            (State::Online(online), FrameType::EvaluationKey) => {
+                Some(Need::keys(online.key_bytes()))
+            }
+            (State::Online(online), FrameType::Product) => {
+                let (product, masked) = online.peek()?;
+                let (shape, tokens) = (config.shape(product.group)?, product.tokens as usize);
+                let length = header.length as usize;
+                Some(match online.shape().filter(|_| !masked) {
+                    Some(set) => Need::direct_product(length, shape, tokens, set),
+                    None => Need::product(length, shape, tokens),
+                })
             }
             (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
                 Some(Need::unit(unit.shape(), header.set))
@@ -150,6 +154,7 @@ impl Session {
         self.received = self.received.checked_add(1).ok_or(FaultCode::Limits)?;
         match header.frame {
             FrameType::Hello => self.open(&decode_body(payload)?, header.set),
+            FrameType::EvaluationKey => self.key(payload),
             FrameType::Product => self.product(payload),
             FrameType::UnitOpen => self.unit(&decode_body(payload)?, header.set),
             FrameType::UnitBodies => self.bodies(payload),
@@ -165,6 +170,9 @@ impl Session {
         }
         self.state = match hello.purpose {
             Purpose::Prepare { units } => {
+                if DirectShape::of(set).is_some() {
+                    return Err(FaultCode::Limits.into());
+                }
                 if units > self.limits.units || hello.answered != 0 {
                     return Err(FaultCode::Limits.into());
                 }
@@ -178,70 +186,52 @@ impl Session {
                 let max_payload = hello.max_payload as usize;
                 State::Preparing { units_left: units, max_payload, unit: None }
             }
-            Purpose::Masked { prompt_bucket, output_bucket, chunk } => {
-                let schedule = Schedule::new(&config, prompt_bucket, output_bucket, chunk)
-                    .map_err(|_| FaultCode::Limits)?;
-                let largest = config.largest();
-                let words = largest.rows.max(largest.columns).saturating_mul(chunk as usize);
-                let limit = MAX_PAYLOAD.min(hello.max_payload as usize);
-                if words.saturating_mul(4).saturating_add(8) > limit {
-                    return Err(FaultCode::Limits.into());
-                }
-                if u64::from(hello.answered) > schedule.product_count(&config) {
-                    return Err(WireError::Order.into());
-                }
-                // A resumed session goes on with the first product that is not answered.
-                let products = schedule.products(&config).skip(hello.answered as usize);
+            _ => {
+                let online = Online::open(&self.engine, hello, set)?;
+                // Products go on with the first that is not answered, and so do their numbers.
                 self.received = hello.answered.checked_add(1).ok_or(FaultCode::Limits)?;
-                let products: Box<dyn Iterator<Item = _> + Send + Sync> = Box::new(products);
-                State::Masked { products: products.peekable() }
+                State::Online(Box::new(online))
             }
-            _ => return Err(FaultCode::Limits.into()),
         };
         let mut body = [0; 64];
         let length = encode_body(&Welcome { digest: self.engine.digest() }, &mut body)?;
         let frame = self.frame(FrameType::Welcome, &body[..length])?;
-        if let State::Masked { .. } = self.state {
+        if let State::Online(online) = &self.state {
             self.sent = self.received;
+            if online.awaits_key() {
+                self.received = 1;
+            }
         }
         Ok(Action::Send(frame))
     }
 
-    fn product(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
-        let State::Masked { products } = &mut self.state else {
+    fn key(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
+        let State::Online(online) = &mut self.state else {
             return Err(WireError::Order.into());
         };
-        let next = products.next().ok_or(WireError::Order)?;
-        let (block, packed) = Block::split(payload)?;
-        if block.index != next.group.0 || block.count != next.tokens {
-            return Err(WireError::Order.into());
+        let key = online.key(payload)?;
+        if !online.awaits_key() {
+            // After the keys, whose numbers begin anew on every link, those of the products.
+            let answered = self.sent - 1;
+            self.received = self.received.checked_add(answered).ok_or(FaultCode::Limits)?;
         }
-        let shape = self.engine.config().shape(next.group).ok_or(WireError::Order)?;
-        let words = shape.columns * next.tokens as usize;
-        if packed.len() != packed_len(PrimeId::T, words) {
-            return Err(WireError::Length.into());
-        }
-        let mut x = vec![0; words];
-        unpack_residues(PrimeId::T, packed, &mut x)?;
-        Ok(Action::Product { group: next.group, tokens: next.tokens as usize, x })
+        Ok(key.map_or(Action::Receive, |key| Action::Key(Box::new(key))))
     }
 
-    /// The frame that answers a product.
+    fn product(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
+        let State::Online(online) = &mut self.state else {
+            return Err(WireError::Order.into());
+        };
+        let job = online.product(self.engine.config(), payload)?;
+        Ok(Action::Product(Box::new(job)))
+    }
+
+    /// The frame that answers a product, with this payload.
     ///
     /// # Errors
     /// [`FaultCode::Internal`] if the product is too long for a frame.
-    pub fn product_reply(
-        &mut self,
-        group: GroupId,
-        tokens: usize,
-        product: &[u32],
-    ) -> Result<Vec<u8>, Refusal> {
-        let block = Block { index: group.0, count: tokens as u32 };
-        let length = BLOCK_PREFIX_BYTES + 4 * product.len();
-        let mut out = self.begin_frame(FrameType::ProductReply, length)?;
-        out.extend(block.encode());
-        out.extend(product.iter().flat_map(|word| word.to_le_bytes()));
-        Ok(out)
+    pub fn product_reply(&mut self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.frame(FrameType::ProductReply, payload)
     }
 
     fn unit(&mut self, open: &UnitOpen, set: ParameterId) -> Result<Action, Refusal> {

@@ -6,6 +6,7 @@
 
 mod broken;
 mod coupling;
+mod direct;
 mod faults;
 mod full_size;
 mod gone;

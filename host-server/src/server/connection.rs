@@ -2,10 +2,10 @@ use super::door::Place;
 use super::memory::Holding;
 use super::{Limits, Shared};
 use crate::engine::{Engine, UnitJob, UnitTile};
-use crate::session::{Action, Need, Refusal, Session};
+use crate::session::{Action, Need, Refusal, Session, Work};
 use core::net::SocketAddr;
 use core::time::Duration;
-use kernel::model::GroupId;
+use kernel::accel::AccelError;
 use kernel::wire::{FaultCode, HEADER_BYTES, Header, MAX_PAYLOAD};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -46,6 +46,7 @@ pub(super) async fn serve(
         shared: Arc::clone(&shared),
         place,
         held: None,
+        keys: None,
         stop,
         bytes_in: 0,
         bytes_out: 0,
@@ -65,7 +66,7 @@ pub(super) async fn serve(
             tracing::warn!(%peer, seconds, bytes_in, bytes_out, %refusal, "session refused");
             // What the session held is given back before a peer that may not read is told.
             let fault = connection.session.fault(refusal.code);
-            connection.held = None;
+            (connection.held, connection.keys) = (None, None);
             if let Some(frame) = fault {
                 let _ = connection.send(&frame).await;
                 let _ = connection.stream.shutdown().await;
@@ -83,6 +84,8 @@ struct Connection {
     deadline: Instant,
     shared: Arc<Shared>,
     held: Option<Held>,
+    /// Memory of the session's evaluation keys.
+    keys: Option<Holding>,
     place: Place,
     stop: watch::Receiver<bool>,
     bytes_in: u64,
@@ -113,21 +116,21 @@ impl Connection {
         match action {
             Action::Receive => return Ok(()),
             Action::Send(frame) => self.send(&frame).await?,
-            Action::Product { group, tokens, x } => self.product(group, tokens, x).await?,
+            Action::Product(job) => {
+                let payload = self.work(move |engine| job.run(engine)).await?;
+                let payload = payload.map_err(internal)?;
+                let frame = self.session.product_reply(&payload)?;
+                self.send(&frame).await?;
+            }
+            Action::Key(job) => {
+                self.work(move |engine| job.run(engine)).await?.map_err(internal)?;
+                return Ok(());
+            }
             Action::Unit(job) => self.unit(job).await?,
             Action::Close => return Err(End::Peer),
         }
         self.held = None;
         Ok(())
-    }
-
-    async fn product(&mut self, group: GroupId, tokens: usize, x: Vec<u32>) -> Result<(), End> {
-        let product = self
-            .work(move |engine| engine.product(group, tokens, &x))
-            .await?
-            .map_err(|_| FaultCode::Internal)?;
-        let frame = self.session.product_reply(group, tokens, &product)?;
-        self.send(&frame).await
     }
 
     async fn unit(&mut self, mut job: Box<UnitJob>) -> Result<(), End> {
@@ -139,7 +142,7 @@ impl Connection {
                 })
                 .await?;
             job = returned;
-            match tile.map_err(|_| FaultCode::Internal)? {
+            match tile.map_err(internal)? {
                 UnitTile::Computed => {}
                 UnitTile::Rows(payload) => {
                     let frame = self.session.unit_rows(&payload)?;
@@ -203,10 +206,18 @@ impl Connection {
         self.read(&mut bytes[read..]).await?;
         let header = Header::decode(&bytes)?;
         self.session.admit(&header)?;
-        if self.held.is_none()
-            && let Some(need) = self.session.need(&header)
-        {
-            self.hold(&need).await?;
+        if let Some(need) = self.session.need(&header) {
+            match need.work {
+                Work::Keys if self.keys.is_none() => {
+                    self.keys = Some(self.hold(&need).await?);
+                }
+                Work::Product | Work::Unit if self.held.is_none() => {
+                    let memory = self.hold(&need).await?;
+                    let left = self.time_for(&need);
+                    self.held = Some(Held { _memory: memory, left });
+                }
+                _ => {}
+            }
         }
         let mut payload = vec![0; (header.length as usize).min(MAX_PAYLOAD)];
         self.read(&mut payload).await?;
@@ -215,22 +226,25 @@ impl Connection {
     }
 
     /// Waits in line for memory. The session holds none meanwhile.
-    async fn hold(&mut self, need: &Need) -> Result<(), End> {
-        let Limits { wait, frame, .. } = self.shared.limits;
+    async fn hold(&mut self, need: &Need) -> Result<Holding, End> {
+        let Limits { wait, .. } = self.shared.limits;
         let deadline = self.deadline.min(Instant::now() + wait);
         let taken = tokio::select! {
             taken = timeout_at(deadline, self.shared.memory.take(self.place.memory(), need)) => taken,
             _ = self.stop.wait_for(|&stop| stop) => return Err(FaultCode::Shutdown.into()),
             () = gone(&self.stream) => return Err(End::Broken),
         };
-        let memory = match taken {
-            Ok(memory) => memory.ok_or(FaultCode::Internal)?,
-            Err(_) => return Err(FaultCode::Busy.into()),
-        };
+        match taken {
+            Ok(memory) => Ok(memory.ok_or(FaultCode::Internal)?),
+            Err(_) => Err(FaultCode::Busy.into()),
+        }
+    }
+
+    /// Time on the link for all frames of a need.
+    fn time_for(&self, need: &Need) -> Duration {
         let frames = (need.traffic / MAX_PAYLOAD).saturating_add(2);
-        let left = frame.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX));
-        self.held = Some(Held { _memory: memory, left });
-        Ok(())
+        let frame = self.shared.limits.frame;
+        frame.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX))
     }
 
     /// Time for the link's next step.
@@ -273,6 +287,12 @@ impl Connection {
             _ => Err(End::Broken),
         }
     }
+}
+
+/// What a peer is told of an accelerator's failure, which the log names.
+fn internal(error: AccelError) -> FaultCode {
+    tracing::error!(%error, "the accelerator failed");
+    FaultCode::Internal
 }
 
 /// Completes when the peer has closed its side, whatever it has sent before.

@@ -14,7 +14,8 @@ pub struct Limits {
     /// are closed at once: so the sockets are bounded too.
     pub refusals: usize,
     /// Bytes that the work of all sessions may hold at a time, frames included: a quarter of them
-    /// for products, three quarters for units, so that neither waits for the other's memory.
+    /// for products, a quarter for evaluation keys, half for units, so that none waits for another's
+    /// memory.
     pub memory: usize,
     /// Bytes of these that the sessions of one peer address may hold.
     pub memory_per_address: usize,
@@ -88,6 +89,7 @@ impl Limits {
 pub(super) const fn share(memory: usize, work: Work) -> usize {
     match work {
         Work::Product => memory / 4,
-        Work::Unit => memory - memory / 4,
+        Work::Keys => memory / 4,
+        Work::Unit => memory - 2 * (memory / 4),
     }
 }

@@ -8,12 +8,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Memory is counted in pages, so that a 32-bit number of permits covers any machine.
 const PAGE: usize = 4096;
 
-/// Bytes that work may hold: for products and for units apart, so that a product never stands in
-/// line behind a unit.
+/// Bytes that work may hold: for products, for units and for keys apart, so that a product never
+/// stands in line behind a unit, nor behind keys that a session keeps.
 #[derive(Debug)]
 pub(super) struct Pools {
     products: Arc<Semaphore>,
     units: Arc<Semaphore>,
+    keys: Arc<Semaphore>,
 }
 
 impl Pools {
@@ -22,7 +23,7 @@ impl Pools {
             let pages = (share(bytes, work) / PAGE).min(Semaphore::MAX_PERMITS);
             Arc::new(Semaphore::new(pages))
         };
-        Self { products: pool(Work::Product), units: pool(Work::Unit) }
+        Self { products: pool(Work::Product), units: pool(Work::Unit), keys: pool(Work::Keys) }
     }
 
     /// Waits in line for memory. Nothing else is held by the session meanwhile.
@@ -30,6 +31,7 @@ impl Pools {
         let pool = match need.work {
             Work::Product => &self.products,
             Work::Unit => &self.units,
+            Work::Keys => &self.keys,
         };
         let pages = u32::try_from(need.memory.div_ceil(PAGE)).ok()?;
         Arc::clone(pool).acquire_many_owned(pages).await.ok()
@@ -60,8 +62,8 @@ impl Memory {
     }
 
     /// Waits in line for a need's memory: first among the sessions of one address, then among all.
-    /// All of it is had at once or none; whoever has it needs no more to finish. So nobody waits
-    /// for somebody who waits.
+    /// All of it is had at once or none; whoever has it needs no more to finish, but for keys, for
+    /// which no product waits. So nobody waits for somebody who waits.
     pub(super) async fn take(&self, address: &Pools, need: &Need) -> Option<Holding> {
         let _waits = self.waiting.begin();
         let of_address = address.take(need).await?;

@@ -1,7 +1,9 @@
 use crate::engine::UnitJob;
+use kernel::direct::DirectShape;
 use kernel::model::GroupShape;
 use kernel::params::ParameterId;
-use kernel::wire::{MAX_PAYLOAD, body_bytes, row_bytes};
+use kernel::trace::Layout;
+use kernel::wire::{MAX_PAYLOAD, body_bytes, direct_payloads, row_bytes};
 
 /// What a frame leads to, before its payload is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,13 +16,15 @@ pub struct Need {
     pub traffic: usize,
 }
 
-/// The two kinds of work that hold memory.
+/// The kinds of work that hold memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Work {
     /// One product of the online phase.
     Product,
     /// One unit of the offline phase.
     Unit,
+    /// The evaluation keys of a session, held to its end.
+    Keys,
 }
 
 impl Need {
@@ -30,12 +34,35 @@ impl Need {
     pub const UNIT_FRAMES: usize = 3 * MAX_PAYLOAD;
 
     /// A product of `tokens` rows, whose request has `payload` bytes.
-    pub(super) fn product(payload: usize, shape: Option<GroupShape>, tokens: usize) -> Self {
-        let (inputs, outputs) =
-            shape.map_or((0, 0), |shape| (4 * tokens * shape.columns, 4 * tokens * shape.rows));
+    pub(super) fn product(payload: usize, shape: GroupShape, tokens: usize) -> Self {
+        let (inputs, outputs) = (4 * tokens * shape.columns, 4 * tokens * shape.rows);
         // Inputs and outputs exist twice while they are transposed, and outputs in their frame.
         let memory = (payload + 2 * (inputs + outputs)).min(Self::LARGEST_PRODUCT);
         Self { work: Work::Product, memory, traffic: payload + outputs }
+    }
+
+    /// A direct product of `tokens` rows, whose request has `payload` bytes.
+    pub(super) fn direct_product(
+        payload: usize,
+        shape: GroupShape,
+        tokens: usize,
+        set: &DirectShape,
+    ) -> Self {
+        let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
+        let size = (shape.rows, shape.columns);
+        let (_, reply) = direct_payloads(set, &layout, size, tokens);
+        // Packed, as words, and in their frame.
+        let memory = 2 * payload + 3 * reply;
+        Self {
+            work: Work::Product,
+            memory: memory.min(Self::LARGEST_PRODUCT),
+            traffic: payload + reply,
+        }
+    }
+
+    /// Evaluation keys of `memory` bytes as words, half of which are bodies.
+    pub(super) const fn keys(memory: usize) -> Self {
+        Self { work: Work::Keys, memory, traffic: memory / 2 }
     }
 
     pub(super) fn unit(shape: GroupShape, set: ParameterId) -> Self {

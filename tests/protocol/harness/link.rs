@@ -268,11 +268,11 @@ impl Link {
         match self.session.receive(&header, &frame[HEADER_BYTES..])? {
             Action::Receive => {}
             Action::Send(reply) => self.send(reply, &frame),
-            Action::Product { group, tokens, x } => {
-                let product = engine.product(group, tokens, &x).unwrap();
-                let reply = self.session.product_reply(group, tokens, &product)?;
+            Action::Product(job) => {
+                let reply = self.session.product_reply(&job.run(&engine).unwrap())?;
                 self.send(reply, &frame);
             }
+            Action::Key(job) => job.run(&engine).unwrap(),
             Action::Unit(mut job) => loop {
                 match job.step(&engine).unwrap() {
                     UnitTile::Computed => {}

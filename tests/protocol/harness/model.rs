@@ -129,7 +129,7 @@ impl Model {
             let columns = config.shape(group)?.columns;
             Some(Rows(weights.get(group.0 as usize)?.chunks_exact(columns)))
         };
-        let engine = Engine::load(Arc::new(cpu), config, digest, rows).unwrap();
+        let engine = Engine::load_direct(Arc::new(cpu), config, digest, rows).unwrap();
         let mut bundle = vec![0_u64; file.len().div_ceil(8)];
         bytemuck::cast_slice_mut(&mut bundle)[..file.len()].copy_from_slice(file);
         Self { config, engine: Arc::new(engine), weights, bundle, bundle_bytes: file.len() }

@@ -5,13 +5,16 @@ use core::convert::Infallible;
 use device_client::choose::Choice;
 use device_client::client::{Client, ClientError};
 use device_client::decoder::{Decoder, Request};
+use device_client::direct::{DirectMemory, DirectSession, direct_frame_bytes};
 use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
-use device_client::masked::{Masked, MaskedSession, frame_bytes, masked_words};
-use device_client::session::Verdict;
+use device_client::masked::{MaskedSession, frame_bytes, masked_words};
+use device_client::mixed::{MixedSession, masked_products};
+use device_client::session::{Mode, Session, Verdict};
 use device_client::store::CorrelationStore;
 use device_client::transport::Connector;
 use embedded_io_async::ErrorType;
-use kernel::params::ParameterId;
+use kernel::params::{InsecureDirect64, ParameterId, ParameterSet};
+use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::Seed;
 use kernel::wire::SessionId;
@@ -112,10 +115,64 @@ impl<'a> Run<'a> {
         let (config, chunk) = (&self.model.config, self.schedule.chunk() as usize);
         let bundle = self.model.bundle();
         let mut words = vec![0; masked_words(config, chunk)];
-        let mut request = vec![0; frame_bytes(config, chunk).max(256)];
-        let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
         let (schedule, set, id) = (self.schedule, self.set, self.id);
         let session = MaskedSession::open(&bundle, store, schedule, set, id, &mut words)?;
+        self.over(session, frame_bytes(config, chunk), connector, spy).await
+    }
+
+    /// The run in direct mode.
+    pub(crate) async fn direct_over<K: Connector>(
+        &self,
+        seed: Seed,
+        connector: K,
+        spy: impl FnMut(Request<'_>, &[i32]),
+    ) -> Result<(Vec<Place>, Verdict), ErrorOf<K>> {
+        let (config, chunk) = (&self.model.config, self.schedule.chunk() as usize);
+        let (bundle, mut memory) = (self.model.bundle(), DirectBuffers::new());
+        let (schedule, id) = (self.schedule, self.id);
+        let session: DirectSession<'_, Set, Scalar> =
+            DirectSession::open(&bundle, schedule, id, seed, memory.lend())?;
+        self.over(session, direct_frame_bytes::<Set>(config, chunk), connector, spy).await
+    }
+
+    /// The run in mixed mode, with as many masked products as the store has correlations for, or
+    /// `most`.
+    pub(crate) async fn mixed_over<C: CorrelationStore, K: Connector>(
+        &self,
+        store: &mut C,
+        seed: Seed,
+        most: u32,
+        connector: K,
+        spy: impl FnMut(Request<'_>, &[i32]),
+    ) -> Result<(Vec<Place>, Verdict), ErrorOf<K>> {
+        let (config, chunk) = (&self.model.config, self.schedule.chunk() as usize);
+        let (bundle, mut memory) = (self.model.bundle(), DirectBuffers::new());
+        let mut words = vec![0; masked_words(config, chunk)];
+        let (schedule, id) = (self.schedule, self.id);
+        let products = masked_products(config, &schedule, store).min(most);
+        let session: MixedSession<'_, C, Set, Scalar> = MixedSession::open(
+            &bundle,
+            store,
+            schedule,
+            id,
+            seed,
+            products,
+            &mut words,
+            memory.lend(),
+        )?;
+        let bytes = frame_bytes(config, chunk).max(direct_frame_bytes::<Set>(config, chunk));
+        self.over(session, bytes, connector, spy).await
+    }
+
+    async fn over<M: Mode, K: Connector>(
+        &self,
+        session: Session<'_, M>,
+        bytes: usize,
+        connector: K,
+        spy: impl FnMut(Request<'_>, &[i32]),
+    ) -> Result<(Vec<Place>, Verdict), ErrorOf<K>> {
+        let mut request = vec![0; bytes.max(256)];
+        let mut reply = vec![0; bytes.max(256)];
         let client = Client::open(session, connector, &mut request, &mut reply).await?;
         let mut products = Spied { client, spy };
         let places = match self.drive(&mut products).await {
@@ -139,15 +196,40 @@ impl<'a> Run<'a> {
 
 pub(crate) type ErrorOf<K> = ClientError<<<K as Connector>::Io as ErrorType>::Error>;
 
-/// A masked client that is watched.
-struct Spied<'a, C: CorrelationStore, K: Connector, F> {
-    client: Client<'a, Masked<'a, C>, K>,
+/// The set of direct mode that the tests use.
+pub(crate) type Set = InsecureDirect64;
+
+/// Memory of a session in direct mode.
+struct DirectBuffers {
+    words: Vec<u32>,
+    results: Vec<u64>,
+    noise: Vec<i8>,
+}
+
+impl DirectBuffers {
+    fn new() -> Self {
+        Self {
+            words: vec![0; DirectMemory::words::<Set>()],
+            results: vec![0; DirectMemory::results::<Set>()],
+            noise: vec![0; Set::N],
+        }
+    }
+
+    fn lend(&mut self) -> DirectMemory<'_> {
+        let Self { words, results, noise } = self;
+        DirectMemory { words, results, noise }
+    }
+}
+
+/// A client that is watched.
+struct Spied<'a, M: Mode, K: Connector, F> {
+    client: Client<'a, M, K>,
     spy: F,
 }
 
-impl<C, K, F> Multiply for Spied<'_, C, K, F>
+impl<M, K, F> Multiply for Spied<'_, M, K, F>
 where
-    C: CorrelationStore,
+    M: Mode,
     K: Connector,
     F: FnMut(Request<'_>, &[i32]),
 {

@@ -1,0 +1,138 @@
+use super::{Engine, Keys};
+use kernel::accel::AccelError;
+use kernel::accel::ring::Ciphertexts;
+use kernel::direct::{BODY_BITS, DirectShape, MASK_BITS};
+use kernel::model::{GroupId, GroupShape};
+use kernel::prime::PrimeId;
+use kernel::stream::PublicSeed;
+use kernel::trace::Layout;
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, Block, WireError, direct_payloads, pack_bits, packed_bits_len, packed_len,
+    result_bytes, unpack_body, unpack_residues,
+};
+use std::sync::Arc;
+
+/// One product of the online phase.
+#[derive(Debug)]
+pub struct ProductJob {
+    group: GroupId,
+    tokens: usize,
+    input: Input,
+}
+
+#[derive(Debug)]
+enum Input {
+    /// `tokens x n` residues modulo t.
+    Masked(Vec<u32>),
+    /// Ciphertexts: their bodies.
+    Direct { keys: Arc<Keys>, seed: PublicSeed, first: u64, layout: Layout, bodies: Vec<u32> },
+}
+
+impl ProductJob {
+    /// A product of masked numbers, packed in `payload` after the block's prefix.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn masked(
+        group: GroupId,
+        tokens: usize,
+        shape: GroupShape,
+        packed: &[u8],
+    ) -> Result<Self, WireError> {
+        let words = shape.columns * tokens;
+        if packed.len() != packed_len(PrimeId::T, words) {
+            return Err(WireError::Length);
+        }
+        let mut x = vec![0; words];
+        unpack_residues(PrimeId::T, packed, &mut x)?;
+        Ok(Self { group, tokens, input: Input::Masked(x) })
+    }
+
+    /// A product of ciphertexts, the first of which has coordinate `first` under `seed`.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn direct(
+        group: GroupId,
+        tokens: usize,
+        shape: GroupShape,
+        keys: &Arc<Keys>,
+        seed: PublicSeed,
+        first: u64,
+        packed: &[u8],
+    ) -> Result<Self, WireError> {
+        let set = keys.shape();
+        let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
+        let size = direct_payloads(set, &layout, (shape.rows, shape.columns), tokens);
+        if packed.len() + BLOCK_PREFIX_BYTES != size.0 {
+            return Err(WireError::Length);
+        }
+        let count = packed.len() / set.body_bytes();
+        let mut bodies = vec![0; count * set.body_words()];
+        for (packed, body) in
+            packed.chunks_exact(set.body_bytes()).zip(bodies.chunks_exact_mut(set.body_words()))
+        {
+            unpack_body(set, packed, body)?;
+        }
+        let keys = Arc::clone(keys);
+        Ok(Self { group, tokens, input: Input::Direct { keys, seed, first, layout, bodies } })
+    }
+
+    /// Ciphertexts of a direct product of `tokens` rows.
+    #[must_use]
+    pub fn ciphertexts(set: &DirectShape, shape: GroupShape, tokens: usize) -> u64 {
+        let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
+        (tokens.div_ceil(layout.tokens()) * layout.input_blocks(shape.columns)) as u64
+    }
+
+    /// Multiplies, and returns the payload of the reply.
+    ///
+    /// # Errors
+    /// As the accelerator fails.
+    pub fn run(&self, engine: &Engine) -> Result<Vec<u8>, AccelError> {
+        let block = Block { index: self.group.0, count: self.tokens as u32 };
+        let mut payload = block.encode().to_vec();
+        match &self.input {
+            Input::Masked(x) => {
+                let product = engine.product(self.group, self.tokens, x)?;
+                payload.extend(product.iter().flat_map(|word| word.to_le_bytes()));
+            }
+            Input::Direct { keys, seed, first, layout, bodies } => {
+                let input = Ciphertexts { seed, first: *first, bodies };
+                self.trace_product(engine, keys, layout, &input, &mut payload)?;
+            }
+        }
+        Ok(payload)
+    }
+
+    fn trace_product(
+        &self,
+        engine: &Engine,
+        keys: &Keys,
+        layout: &Layout,
+        input: &Ciphertexts<'_>,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), AccelError> {
+        let ring = engine.ring.as_deref().ok_or(AccelError::UnknownSet)?;
+        let (matrix, shape) = engine.matrix(self.group)?;
+        let degree = keys.shape().degree;
+        let results = self.tokens.div_ceil(layout.tokens()) * layout.output_blocks(shape.rows);
+        let outputs = layout.rows() * layout.tokens();
+        let (mut masks, mut bodies) = (vec![0; results * degree], vec![0; results * outputs]);
+        ring.trace_product(matrix, keys.id(), layout, input, &mut masks, &mut bodies)?;
+        let mut packed = vec![0; results * result_bytes(layout)];
+        let split = packed_bits_len(MASK_BITS, degree);
+        for ((mask, body), out) in masks
+            .chunks_exact(degree)
+            .zip(bodies.chunks_exact(outputs))
+            .zip(packed.chunks_exact_mut(result_bytes(layout)))
+        {
+            let (mask_bytes, body_bytes) = out.split_at_mut(split);
+            let mask = pack_bits(MASK_BITS, mask.iter().copied(), mask_bytes);
+            let body = pack_bits(BODY_BITS, body.iter().copied(), body_bytes);
+            debug_assert!(mask.is_ok() && body.is_ok(), "the lengths agree by construction");
+        }
+        payload.append(&mut packed);
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+use super::Refusal;
+use crate::engine::{Engine, KeyJob, Keys, ProductJob};
+use kernel::direct::DirectShape;
+use kernel::galois::Automorphism;
+use kernel::model::ModelConfig;
+use kernel::params::ParameterId;
+use kernel::schedule::{Schedule, ScheduledProduct};
+use kernel::stream::PublicSeed;
+use kernel::trace::{Layout, session_automorphisms};
+use kernel::wire::{
+    Block, DirectSeeds, FaultCode, Hello, MAX_PAYLOAD, Purpose, WireError, direct_payloads,
+};
+use std::iter::Peekable;
+use std::sync::Arc;
+
+type Products = Box<dyn Iterator<Item = (u64, ScheduledProduct)> + Send + Sync>;
+
+/// A session that generates: the products that are due, and the keys of direct mode.
+pub(super) struct Online {
+    products: Peekable<Products>,
+    /// Products that are masked, the schedule's first.
+    masked: u64,
+    direct: Option<Direct>,
+}
+
+struct Direct {
+    keys: Arc<Keys>,
+    seed: PublicSeed,
+    /// Keys that have not come yet, the next last.
+    due: Vec<Automorphism>,
+    key: Option<KeyJob>,
+    /// The coordinate of the next ciphertext.
+    next: u64,
+}
+
+/// What an opening says of a session that generates.
+struct Terms {
+    prompt_bucket: u32,
+    output_bucket: u32,
+    chunk: u32,
+    masked: u64,
+    seeds: Option<DirectSeeds>,
+}
+
+impl Terms {
+    const fn of(purpose: &Purpose) -> Option<Self> {
+        Some(match *purpose {
+            Purpose::Masked { prompt_bucket, output_bucket, chunk } => {
+                Self { prompt_bucket, output_bucket, chunk, masked: u64::MAX, seeds: None }
+            }
+            Purpose::Direct { seeds, prompt_bucket, output_bucket, chunk } => {
+                Self { prompt_bucket, output_bucket, chunk, masked: 0, seeds: Some(seeds) }
+            }
+            Purpose::Mixed { seeds, prompt_bucket, output_bucket, chunk, masked } => {
+                let seeds = Some(seeds);
+                Self { prompt_bucket, output_bucket, chunk, masked: masked as u64, seeds }
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Online {
+    /// A session as it is opened or resumed.
+    pub(super) fn open(
+        engine: &Arc<Engine>,
+        hello: &Hello,
+        set: ParameterId,
+    ) -> Result<Self, Refusal> {
+        let config = *engine.config();
+        let terms = Terms::of(&hello.purpose).ok_or(FaultCode::Limits)?;
+        let schedule =
+            Schedule::new(&config, terms.prompt_bucket, terms.output_bucket, terms.chunk)
+                .map_err(|_| FaultCode::Limits)?;
+        let shape = DirectShape::of(set);
+        if terms.seeds.is_some() != shape.is_some() {
+            return Err(FaultCode::Limits.into());
+        }
+        let limit = MAX_PAYLOAD.min(hello.max_payload as usize);
+        let masked = (terms.masked > 0).then(|| masked_payload(&config, terms.chunk));
+        let direct = shape.map(|shape| direct_payload(&config, &shape, &schedule));
+        if masked.max(direct).is_none_or(|payload| payload > limit) {
+            return Err(FaultCode::Limits.into());
+        }
+        let answered = u64::from(hello.answered);
+        if answered > schedule.product_count(&config) {
+            return Err(WireError::Order.into());
+        }
+        let direct = match (terms.seeds, shape) {
+            (Some(seeds), Some(shape)) => {
+                let keys = Keys::open(engine, set, &PublicSeed(seeds.keys))
+                    .map_err(|_| FaultCode::Limits)?;
+                let mut due: Vec<_> =
+                    session_automorphisms(&config, &schedule, shape.degree).collect();
+                due.reverse();
+                let before = (0..).zip(schedule.products(&config)).take(answered as usize);
+                let next = before
+                    .filter(|&(index, _)| index >= terms.masked)
+                    .filter_map(|(_, product)| Some((config.shape(product.group)?, product.tokens)))
+                    .map(|(group, tokens)| ProductJob::ciphertexts(&shape, group, tokens as usize))
+                    .sum();
+                let seed = PublicSeed(seeds.ciphertexts);
+                Some(Direct { keys: Arc::new(keys), seed, due, key: None, next })
+            }
+            _ => None,
+        };
+        // A resumed session goes on with the first product that is not answered.
+        let products = (0..).zip(schedule.products(&config)).skip(answered as usize);
+        let products: Products = Box::new(products);
+        Ok(Self { products: products.peekable(), masked: terms.masked, direct })
+    }
+
+    /// Whether the next frame carries an element of a key.
+    pub(super) fn awaits_key(&self) -> bool {
+        self.direct.as_ref().is_some_and(|direct| !direct.due.is_empty())
+    }
+
+    /// Bytes that the session's keys take in all.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.direct.as_ref().map_or(0, |direct| {
+            // One more is on its way in.
+            (direct.due.len() + 1) * Keys::bytes(direct.keys.shape())
+        })
+    }
+
+    /// Takes in an element of a key; the key, when it is whole.
+    pub(super) fn key(&mut self, payload: &[u8]) -> Result<Option<KeyJob>, Refusal> {
+        let direct = self.direct.as_mut().ok_or(WireError::Order)?;
+        let automorphism = *direct.due.last().ok_or(WireError::Order)?;
+        let mut key = direct
+            .key
+            .take()
+            .unwrap_or_else(|| KeyJob::new(Arc::clone(&direct.keys), automorphism));
+        if key.receive(payload)? {
+            direct.due.pop();
+            Ok(Some(key))
+        } else {
+            direct.key = Some(key);
+            Ok(None)
+        }
+    }
+
+    /// The next product, and whether it is masked.
+    pub(super) fn peek(&mut self) -> Option<(ScheduledProduct, bool)> {
+        self.products.peek().map(|&(index, product)| (product, index < self.masked))
+    }
+
+    /// The parameter set of direct products.
+    pub(super) fn shape(&self) -> Option<&DirectShape> {
+        self.direct.as_ref().map(|direct| direct.keys.shape())
+    }
+
+    /// Takes in a product.
+    pub(super) fn product(
+        &mut self,
+        config: &ModelConfig,
+        payload: &[u8],
+    ) -> Result<ProductJob, Refusal> {
+        let (index, ScheduledProduct { group, tokens }) =
+            self.products.next().ok_or(WireError::Order)?;
+        let (block, packed) = Block::split(payload)?;
+        if block != (Block { index: group.0, count: tokens }) {
+            return Err(WireError::Order.into());
+        }
+        let (shape, tokens) = (config.shape(group).ok_or(WireError::Order)?, tokens as usize);
+        if index < self.masked {
+            return Ok(ProductJob::masked(group, tokens, shape, packed)?);
+        }
+        let direct = self.direct.as_mut().ok_or(WireError::Order)?;
+        let (keys, seed, first) = (&direct.keys, direct.seed, direct.next);
+        let job = ProductJob::direct(group, tokens, shape, keys, seed, first, packed)?;
+        direct.next += ProductJob::ciphertexts(keys.shape(), shape, tokens);
+        Ok(job)
+    }
+}
+
+/// Payload bytes of the largest masked product.
+fn masked_payload(config: &ModelConfig, chunk: u32) -> usize {
+    let largest = config.largest();
+    let words = largest.rows.max(largest.columns).saturating_mul(chunk as usize);
+    words.saturating_mul(4).saturating_add(8)
+}
+
+/// Payload bytes of the largest direct product of a schedule.
+fn direct_payload(config: &ModelConfig, set: &DirectShape, schedule: &Schedule) -> usize {
+    let shapes = || config.groups().filter_map(|group| config.shape(group));
+    let rest = schedule.prompt_bucket() % schedule.chunk();
+    let payload = |tokens: usize| {
+        let of = |shape: kernel::model::GroupShape| {
+            let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
+            let (up, down) = direct_payloads(set, &layout, (shape.rows, shape.columns), tokens);
+            up.max(down)
+        };
+        shapes().map(of).max().unwrap_or(0)
+    };
+    [schedule.chunk(), rest.max(1), 1].into_iter().map(|t| payload(t as usize)).max().unwrap_or(0)
+}
