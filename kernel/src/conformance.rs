@@ -3,6 +3,7 @@
 //! | suite | of |
 //! |---|---|
 //! | [`accelerator_suite!`](crate::accelerator_suite) | [`Accelerator`](crate::accel::Accelerator), the host's matrix products |
+//! | [`ring_accelerator_suite!`](crate::ring_accelerator_suite) | [`RingAccelerator`](crate::accel::ring::RingAccelerator), the host's products on ciphertexts |
 //! | [`ring_ops_suite!`](crate::ring_ops_suite) | [`RingOps`](crate::ring::RingOps), the arithmetic on secrets |
 //!
 //! A suite is a list of cases, each a function that takes a backend and panics where it errs. The
@@ -21,11 +22,41 @@
 //! [`accelerator_suite!`](crate::accelerator_suite).
 
 pub mod accelerator;
+pub mod ring_accelerator;
 pub mod ring_ops;
 
 use crate::prime::PrimeId;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+/// The one backend of a suite's tests, made once, and the word about one that is not there.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! suite_backend {
+    ($trait:ident, $name:ident, $make:expr $(, $variable:literal)?) => {
+        fn backend() -> Option<&'static dyn $trait> {
+            use std::io::Write;
+            use std::sync::OnceLock;
+            static BACKEND: OnceLock<Result<Box<dyn $trait>, String>> = OnceLock::new();
+            let made = BACKEND.get_or_init(|| {
+                let made = $crate::conformance::Outcome::outcome($make);
+                if let Err(why) = &made {
+                    // Not eprintln, which a test that passes keeps to itself.
+                    let line = format!("SKIPPED: {}: {why}\n", stringify!($name));
+                    let _ = std::io::stderr().write_all(line.as_bytes());
+                }
+                made.map(|backend| Box::new(backend) as Box<dyn $trait>)
+            });
+            if let Err(_why) = made {
+                $(
+                    let required = std::env::var_os($variable).is_some_and(|v| v == "1");
+                    assert!(!required, "{} needs {}: {_why}", $variable, stringify!($name));
+                )?
+            }
+            made.as_ref().ok().map(|backend| &**backend)
+        }
+    };
+}
 
 /// Deterministic noise (SplitMix64).
 #[derive(Clone, Debug)]

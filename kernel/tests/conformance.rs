@@ -9,11 +9,13 @@ use kernel::conformance::{EDGE_WEIGHTS, edge_residues, residues, weights};
 use kernel::model::MAX_COLUMNS;
 use kernel::prime::PrimeId;
 use kernel::ring::Scalar;
-use kernel::ring_ops_suite;
+use kernel::{ring_accelerator_suite, ring_ops_suite};
 
 accelerator_suite!(reference, Some(Reference::default()));
 accelerator_suite!(absent, None::<Reference>, required_by "SUBROSA_REQUIRE_NOTHING");
 accelerator_suite!(refused, Err::<Reference, _>("no such device"));
+
+ring_accelerator_suite!(ring_reference, Some(Reference::default()));
 
 ring_ops_suite!(scalar, Scalar);
 

@@ -44,29 +44,9 @@ macro_rules! accelerator_suite {
             #[allow(unused_imports, reason = "the backend may need none of them")]
             use super::*;
             use $crate::accel::Accelerator;
-            use $crate::conformance::{Outcome, accelerator};
+            use $crate::conformance::accelerator;
 
-            fn backend() -> Option<&'static dyn Accelerator> {
-                use std::io::Write;
-                use std::sync::OnceLock;
-                static BACKEND: OnceLock<Result<Box<dyn Accelerator>, String>> = OnceLock::new();
-                let made = BACKEND.get_or_init(|| {
-                    let made = Outcome::outcome($make);
-                    if let Err(why) = &made {
-                        // Not eprintln, which a test that passes keeps to itself.
-                        let line = format!("SKIPPED: {}: {why}\n", stringify!($name));
-                        let _ = std::io::stderr().write_all(line.as_bytes());
-                    }
-                    made.map(|backend| Box::new(backend) as Box<dyn Accelerator>)
-                });
-                if let Err(_why) = made {
-                    $(
-                        let required = std::env::var_os($variable).is_some_and(|v| v == "1");
-                        assert!(!required, "{} needs {}: {_why}", $variable, stringify!($name));
-                    )?
-                }
-                made.as_ref().ok().map(|backend| &**backend)
-            }
+            $crate::suite_backend!(Accelerator, $name, $make $(, $variable)?);
 
             $crate::accelerator_suite! { @
                 extreme_values odd_shapes longest_rows row_ranges many_columns many_rows
@@ -104,7 +84,7 @@ macro_rules! accelerator_suite {
 
 /// Row-major weights; lends its rows too, if it is told to.
 #[derive(Clone, Debug)]
-struct Weights {
+pub(super) struct Weights {
     n: usize,
     all: Vec<i8>,
     next: usize,
@@ -112,7 +92,7 @@ struct Weights {
 }
 
 impl Weights {
-    fn new(n: usize, all: Vec<i8>) -> Self {
+    pub(super) fn new(n: usize, all: Vec<i8>) -> Self {
         Self { n, all, next: 0, lent: None }
     }
 
@@ -132,7 +112,7 @@ impl Weights {
     }
 
     /// Loads it, from its first row.
-    fn load(&self, backend: &dyn Accelerator) -> MatrixId {
+    pub(super) fn load(&self, backend: &dyn Accelerator) -> MatrixId {
         let mut rows = Self { next: 0, ..self.clone() };
         let id = backend.load(self.m(), self.n, &mut rows).unwrap();
         assert_eq!(backend.columns(id), Ok(self.n));
