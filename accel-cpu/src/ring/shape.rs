@@ -2,10 +2,11 @@ use super::set::Set;
 use kernel::galois::Automorphism;
 use kernel::trace::{Layout, Plan};
 
-/// Size of the main sum from which on weights are encoded by the transform in two dimensions.
-const TWO_DIMENSIONS: usize = 256;
-/// Giant steps of the plans of such sums.
+/// Giant steps of the plans for which weights may be encoded by the transform in two dimensions.
 pub(super) const GIANTS: usize = 16;
+/// That is faster than the definition, whose transforms are as many as the main sum is long, where
+/// this many times the main sum reach the degree.
+const TWO_DIMENSIONS: usize = 16;
 
 /// What the products of one layout have in common.
 #[derive(Clone, Debug)]
@@ -53,7 +54,9 @@ impl<'a> Shape<'a> {
     pub(super) fn new(set: &'a Set, layout: &Layout, block: usize) -> Self {
         let plan = Plan::new(layout);
         let degree = set.degree;
-        let orbits = (layout.sum() >= TWO_DIMENSIONS).then(|| Orbits::new(layout, plan));
+        let orbits = (plan.giants() == GIANTS && TWO_DIMENSIONS * layout.sum() >= degree)
+            .then(|| Orbits::new(layout, plan))
+            .filter(|orbits| orbits.period >= block);
         let slots: Vec<u16> = match &orbits {
             None => (0..degree as u16).collect(),
             Some(orbits) => orbits
