@@ -3,6 +3,7 @@
 use super::decompose::Digits;
 use super::key_switch::{add, multiply, permute};
 use super::keys::{Key, Keys};
+use super::scratch::Scratch;
 use super::set::Set;
 use super::shape::Shape;
 use super::{Ciphertext, arithmetic::Field};
@@ -17,7 +18,7 @@ const CHUNK: usize = 1024;
 /// All baby steps of one ciphertext: for each limb and block of places, baby step by baby step,
 /// a vector of the mask and a vector of the body.
 pub(super) struct Babies {
-    words: Vec<u32>,
+    words: Scratch,
     limb: usize,
 }
 
@@ -45,7 +46,7 @@ impl Babies {
         let fine_keys = fine_keys.collect::<Result<Vec<_>, _>>()?;
 
         let mut coarse = vec![x.clone()];
-        let mut digits = Digits::new(set, count / fine);
+        let mut digits = Digits::new(set, count / fine)?;
         if count > 1 {
             digits.cut(lanes, team, set, core::iter::once(&x.mask[..]));
             coarse.extend(switched(lanes, team, set, x, &digits, &coarse_keys));
@@ -53,8 +54,8 @@ impl Babies {
         if fine > 1 && coarse.len() > 1 {
             digits.cut(lanes, team, set, coarse.iter().map(|coarse| &coarse.mask[..]));
         }
-        let switched = fine_steps(lanes, team, set, &digits, coarse.len(), &fine_keys);
-        Ok(arranged(lanes, team, shape, &coarse, &switched, &fine_keys))
+        let switched = fine_steps(lanes, team, set, &digits, coarse.len(), &fine_keys)?;
+        arranged(lanes, team, shape, &coarse, &switched, &fine_keys)
     }
 }
 
@@ -100,11 +101,11 @@ fn fine_steps<L: Lanes>(
     digits: &Digits,
     coarse: usize,
     keys: &[&Key],
-) -> Vec<u32> {
+) -> Result<Scratch, AccelError> {
     let chunk = CHUNK.min(set.degree);
-    let mut switched = vec![0; set.words() * 2 * coarse * keys.len()];
+    let mut switched = Scratch::new(set.words() * 2 * coarse * keys.len())?;
     if keys.is_empty() {
-        return switched;
+        return Ok(switched);
     }
     let chunks = switched.chunks_exact_mut(2 * chunk * coarse * keys.len()).enumerate();
     team.for_each(chunks, |(index, out)| {
@@ -123,7 +124,7 @@ fn fine_steps<L: Lanes>(
             },
         );
     });
-    switched
+    Ok(switched)
 }
 
 /// The permutation of all fine steps, and their arrangement with the coarse ones.
@@ -134,7 +135,7 @@ fn arranged<L: Lanes>(
     coarse: &[Ciphertext],
     switched: &[u32],
     fine_keys: &[&Key],
-) -> Babies {
+) -> Result<Babies, AccelError> {
     let (set, degree) = (shape.set, shape.set.degree);
     let fine = 1 + fine_keys.len();
     let count = coarse.len() * fine;
@@ -145,7 +146,7 @@ fn arranged<L: Lanes>(
         .iter()
         .map(|key| shape.slots.iter().map(|&slot| key.source[usize::from(slot)]).collect())
         .collect();
-    let mut words = vec![0; set.words() * 2 * count];
+    let mut words = Scratch::new(set.words() * 2 * count)?;
     let pieces = if team.threads() == 1 { 1 } else { (degree / L::COUNT).min(4) };
     let piece = degree / pieces;
     let tasks = words.chunks_exact_mut(piece * 2 * count).enumerate();
@@ -184,7 +185,7 @@ fn arranged<L: Lanes>(
             },
         );
     });
-    Babies { words, limb: degree * 2 * count }
+    Ok(Babies { words, limb: degree * 2 * count })
 }
 
 /// Writes `input[source[i]]` to vector `at` of each block of `vectors` vectors.

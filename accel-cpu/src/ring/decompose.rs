@@ -1,28 +1,33 @@
 //! The gadget decomposition of masks: 3 inverse transforms, and 27 forward ones of small digits.
 
 use super::ntt;
+use super::scratch::Scratch;
 use super::set::Set;
 use crate::arch::lanes::Lanes;
 use crate::team::Team;
+use kernel::accel::AccelError;
 
 /// The digits of masks, in the NTT domain of every limb: for each mask, limb and element a
 /// polynomial, a stride apart.
 pub(super) struct Digits {
-    words: Vec<u32>,
+    words: Scratch,
     stride: usize,
     elements: usize,
     limbs: usize,
-    /// The digits as integers: for each mask and element a polynomial.
-    integers: Vec<i32>,
+    /// The digits as integers, in the bits of a word: for each mask and element a polynomial.
+    integers: Scratch,
 }
 
 impl Digits {
     /// Room for the digits of `masks` masks.
-    pub(super) fn new(set: &Set, masks: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(super) fn new(set: &Set, masks: usize) -> Result<Self, AccelError> {
         let (stride, elements, limbs) = (set.stride(), set.gadget(), set.limbs.len());
-        let words = vec![0; masks * limbs * elements * stride];
-        let integers = vec![0; masks * elements * set.degree];
-        Self { words, stride, elements, limbs, integers }
+        let words = Scratch::new(masks * limbs * elements * stride)?;
+        let integers = Scratch::new(masks * elements * set.degree)?;
+        Ok(Self { words, stride, elements, limbs, integers })
     }
 
     /// Cuts masks, each all limbs of a polynomial in the NTT domain.
@@ -77,7 +82,7 @@ impl Digits {
 
 /// The balanced digits of residues, all first ones before all second ones.
 #[inline(always)]
-fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [i32]) {
+fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [u32]) {
     let half = 1 << (bits - 1);
     let degree = residues.len();
     // `digits` holds what is left of every residue where its next digit will be.
@@ -85,25 +90,24 @@ fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [i32]) {
     let (first, rest) = digits.split_at_mut(degree);
     for (digit, &residue) in first.iter_mut().zip(residues) {
         let residue = residue as i32;
-        *digit = if residue > above { residue - p } else { residue };
+        *digit = (if residue > above { residue - p } else { residue }) as u32;
     }
     let mut left = first;
     for next in rest.chunks_exact_mut(degree) {
         for (digit, next) in left.iter_mut().zip(&mut *next) {
-            let up = *digit + half;
-            *digit = (up & ((1 << bits) - 1)) - half;
-            *next = up >> bits;
+            let up = *digit as i32 + half;
+            *digit = ((up & ((1 << bits) - 1)) - half) as u32;
+            *next = (up >> bits) as u32;
         }
         left = next;
     }
 }
 
-/// The residues of integers smaller than p.
+/// The residues of integers smaller than p, which are in the bits of words.
 #[inline(always)]
-pub(super) fn residues(p: u32, integers: &[i32], residues: &mut [u32]) {
-    for (residue, &integer) in residues.iter_mut().zip(integers) {
+pub(super) fn residues(p: u32, integers: &[u32], residues: &mut [u32]) {
+    for (residue, &word) in residues.iter_mut().zip(integers) {
         // A negative one is huge as a word.
-        let word = integer as u32;
         *residue = word.min(word.wrapping_add(p));
     }
 }

@@ -12,7 +12,9 @@ mod plane;
 
 pub(super) use plane::{Plane, Sink};
 
+use super::failure::Failure;
 use super::ntt;
+use super::scratch::Scratch;
 use super::shape::Shape;
 use crate::arch::lanes::Lanes;
 use crate::matrix::Rows;
@@ -29,21 +31,25 @@ pub(super) struct Block<'a> {
     pub(super) columns: Range<usize>,
 }
 
-/// The weights of a block, limb after limb.
+/// Writes the weights of a block, limb after limb.
+///
+/// # Errors
+/// [`AccelError::OutOfMemory`].
 pub(super) fn encode<L: Lanes>(
     lanes: L,
     team: &Team,
     shape: &Shape<'_>,
     block: &Block<'_>,
-) -> Result<Vec<u32>, AccelError> {
+    weights: &mut [u32],
+) -> Result<(), AccelError> {
     let limb = shape.weights(shape.set.degree);
-    let mut weights = zeros(limb * shape.set.limbs.len())?;
     match &shape.orbits {
-        None => definition::encode(lanes, team, shape, block, &mut weights),
+        None => definition::encode(lanes, team, shape, block, weights),
         Some(orbits) => {
             let mut plane = Plane::new(shape, orbits)?;
             for (limb, weights) in weights.chunks_exact_mut(limb).enumerate() {
-                plane.columns(lanes, team, block, limb);
+                plane.columns(lanes, team, block, limb)?;
+                let failure = Failure::default();
                 let units = plane.pieces(L::COUNT, team.threads());
                 let words = shape.weights(plane.unit(L::COUNT));
                 let mut rest = weights;
@@ -57,12 +63,14 @@ pub(super) fn encode<L: Lanes>(
                 let plane = &plane;
                 team.for_each(tasks.into_iter(), |(units, part)| {
                     let mut store = Store { part, block: shape.weights(L::COUNT) };
-                    plane.rows(lanes, limb, block.columns.len(), units, &mut store);
+                    let used = block.columns.len();
+                    failure.note(plane.rows(lanes, limb, used, units, &mut store));
                 });
+                failure.result()?;
             }
+            Ok(())
         }
     }
-    Ok(weights)
 }
 
 /// Keeps the weights.

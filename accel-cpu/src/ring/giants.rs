@@ -6,6 +6,7 @@ use super::decompose::Digits;
 use super::key_switch::{add, multiply, permute};
 use super::keys::{Key, Keys};
 use super::ntt;
+use super::scratch::Scratch;
 use super::set::Set;
 use super::shape::Shape;
 use crate::arch::lanes::Lanes;
@@ -16,13 +17,16 @@ use kernel::direct::{BODY_BITS, MASK_BITS};
 /// The inner sums of one result: for each limb and block of places, giant step by giant step, a
 /// vector of the mask and a vector of the body.
 pub(super) struct Inner {
-    pub(super) words: Vec<u32>,
+    pub(super) words: Scratch,
 }
 
 impl Inner {
     /// Zeros.
-    pub(super) fn new(shape: &Shape<'_>) -> Self {
-        Self { words: vec![0; shape.set.words() * 2 * shape.giants()] }
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(super) fn new(shape: &Shape<'_>) -> Result<Self, AccelError> {
+        Ok(Self { words: Scratch::zeros(shape.set.words() * 2 * shape.giants())? })
     }
 
     /// One giant step's sum, in the order of slots.
@@ -49,13 +53,20 @@ pub(super) struct Steps<'a, L> {
     shape: &'a Shape<'a>,
     keys: &'a Keys,
     digits: Digits,
-    sums: Vec<u32>,
+    sums: Scratch,
 }
 
 impl<'a, L: Lanes> Steps<'a, L> {
-    pub(super) fn new(lanes: L, shape: &'a Shape<'a>, keys: &'a Keys) -> Self {
-        let digits = Digits::new(shape.set, 1);
-        Self { lanes, shape, keys, digits, sums: vec![0; 2 * shape.set.degree] }
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(super) fn new(
+        lanes: L,
+        shape: &'a Shape<'a>,
+        keys: &'a Keys,
+    ) -> Result<Self, AccelError> {
+        let digits = Digits::new(shape.set, 1)?;
+        let sums = Scratch::new(2 * shape.set.degree)?;
+        Ok(Self { lanes, shape, keys, digits, sums })
     }
 
     /// `to += sigma(x)`, by the key for sigma.

@@ -1,11 +1,13 @@
 //! The trace product from end to end.
 
 use super::babies::Babies;
-use super::encode::{Block, Plane, Sink, encode};
+use super::encode::{Block, Plane, Sink, encode, zeros};
 use super::giants::{Inner, Steps};
 use super::inner::multiply;
+use super::failure::Failure;
 use super::keys::Keys;
 use super::modulus::Modulus;
+use super::scratch::Scratch;
 use super::set::Set;
 use super::shape::Shape;
 use super::{Ciphertext, Encoded};
@@ -16,7 +18,6 @@ use core::ops::Range;
 use kernel::accel::AccelError;
 use kernel::accel::ring::{Ciphertexts, automorphisms};
 use kernel::trace::Layout;
-use std::sync::Mutex;
 
 /// Groups of ciphertexts whose baby steps are held at once: they share the encoding of weights.
 const GROUPS: usize = 8;
@@ -71,7 +72,9 @@ impl<'a> Blocks<'a> {
         let mut blocks = Vec::new();
         for output in 0..self.outputs() {
             for input in 0..self.inputs() {
-                blocks.push(encode(lanes, team, &shape, &self.block(output, input))?);
+                let mut weights = zeros(shape.weights(set.words()))?;
+                encode(lanes, team, &shape, &self.block(output, input), &mut weights)?;
+                blocks.push(weights);
             }
         }
         Ok(Encoded { blocks })
@@ -147,7 +150,8 @@ impl<L: Lanes> TraceProduct<'_, L> {
     fn inner(&self, output: usize, babies: &[Babies]) -> Result<Vec<Inner>, AccelError> {
         let (shape, inputs) = (&self.shape, self.blocks.inputs());
         let groups = babies.len() / inputs;
-        let mut sums: Vec<_> = (0..groups).map(|_| Inner::new(shape)).collect();
+        let sums: Result<Vec<_>, _> = (0..groups).map(|_| Inner::new(shape)).collect();
+        let mut sums = sums?;
         for input in 0..inputs {
             let babies: Vec<_> = babies.iter().skip(input).step_by(inputs).collect();
             let block = self.blocks.block(output, input);
@@ -156,12 +160,13 @@ impl<L: Lanes> TraceProduct<'_, L> {
                     self.multiply(&encoded.blocks[output * inputs + input], &babies, &mut sums);
                 }
                 (None, None) => {
-                    let weights = encode(self.lanes, self.team, shape, &block)?;
+                    let mut weights = Scratch::new(shape.weights(shape.set.words()))?;
+                    encode(self.lanes, self.team, shape, &block, &mut weights)?;
                     self.multiply(&weights, &babies, &mut sums);
                 }
                 (None, Some(orbits)) => {
                     let plane = Plane::new(shape, orbits)?;
-                    self.multiply_plane(plane, &block, &babies, &mut sums);
+                    self.multiply_plane(plane, &block, &babies, &mut sums)?;
                 }
             }
         }
@@ -202,22 +207,26 @@ impl<L: Lanes> TraceProduct<'_, L> {
         block: &Block<'_>,
         babies: &[&Babies],
         sums: &mut [Inner],
-    ) {
+    ) -> Result<(), AccelError> {
         let (shape, lanes) = (&self.shape, self.lanes);
         let units = plane.pieces(L::COUNT, self.team.threads());
         let unit = plane.unit(L::COUNT) / L::COUNT;
         let ranges: Vec<_> =
             units.iter().map(|units| units.start * unit..units.end * unit).collect();
         for (limb, values) in shape.set.limbs.iter().enumerate() {
-            plane.columns(lanes, self.team, block, limb);
+            plane.columns(lanes, self.team, block, limb)?;
+            let failure = Failure::default();
             let plane = &plane;
             let tasks = self.parts(limb, &ranges, sums).into_iter().zip(&ranges).zip(&units);
             team_for(self.team, tasks.collect(), |((parts, range), units)| {
                 let mut products =
                     Products { shape, limb, modulus: &values.modulus, babies, parts, range };
-                plane.rows(lanes, limb, block.columns.len(), units.clone(), &mut products);
+                let used = block.columns.len();
+                failure.note(plane.rows(lanes, limb, used, units.clone(), &mut products));
             });
+            failure.result()?;
         }
+        Ok(())
     }
 
     /// The sums of each group within ranges of blocks of places, which follow each other.
@@ -255,7 +264,8 @@ impl<L: Lanes> TraceProduct<'_, L> {
         let tasks = halves.iter_mut().enumerate();
         self.team.for_each(tasks, |(index, half)| {
             let (_, inner) = results[index / sides];
-            *half = Steps::new(lanes, shape, keys).side(inner, index % sides);
+            *half = Steps::new(lanes, shape, keys)
+                .and_then(|mut steps| steps.side(inner, index % sides));
         });
         let halves = halves.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut masks: Vec<_> = masks.chunks_exact_mut(shape.set.degree).map(Some).collect();
@@ -267,14 +277,13 @@ impl<L: Lanes> TraceProduct<'_, L> {
                 tasks.push((sides, mask, body));
             }
         }
-        let failure = Mutex::new(Ok(()));
+        let failure = Failure::default();
         team_for(self.team, tasks, |(sides, mask, body)| {
-            let done = Steps::new(lanes, shape, keys).finish(sides, mask, body);
-            if let (Err(error), Ok(mut failure)) = (done, failure.lock()) {
-                *failure = Err(error);
-            }
+            let done = Steps::new(lanes, shape, keys)
+                .and_then(|mut steps| steps.finish(sides, mask, body));
+            failure.note(done);
         });
-        failure.into_inner().unwrap_or(Err(AccelError::DeviceLost))
+        failure.result()
     }
 }
 

@@ -3,9 +3,10 @@
 
 use super::super::decompose::residues;
 use super::super::shape::Shape;
-use super::{Block, ntt};
+use super::{Block, Scratch, ntt};
 use crate::arch::lanes::Lanes;
 use crate::team::Team;
+use kernel::accel::AccelError;
 use kernel::galois::Automorphism;
 
 pub(super) fn encode<L: Lanes>(
@@ -14,12 +15,12 @@ pub(super) fn encode<L: Lanes>(
     shape: &Shape<'_>,
     block: &Block<'_>,
     out: &mut [u32],
-) {
+) -> Result<(), AccelError> {
     let degree = shape.set.degree;
     let babies = shape.plan.babies();
     let steps = shape.giants() * babies;
     let columns = transposed(block);
-    let mut integers = vec![0; steps * degree];
+    let mut integers = Scratch::new(steps * degree)?;
     team.for_each(integers.chunks_exact_mut(degree).enumerate(), |(step, integers)| {
         let giant = shape.giant(step / babies);
         let h = giant.compose(shape.plan.baby(step % babies));
@@ -33,7 +34,7 @@ pub(super) fn encode<L: Lanes>(
         );
     });
     let limb_words = shape.weights(degree);
-    let mut transformed = vec![0; steps * degree];
+    let mut transformed = Scratch::new(steps * degree)?;
     for (limb, out) in shape.set.limbs.iter().zip(out.chunks_exact_mut(limb_words)) {
         let tasks = transformed.chunks_exact_mut(degree).zip(integers.chunks_exact(degree));
         team.for_each(tasks, |(polynomial, integers)| {
@@ -54,6 +55,7 @@ pub(super) fn encode<L: Lanes>(
             }
         });
     }
+    Ok(())
 }
 
 /// The columns of the block, one after another.
@@ -103,15 +105,16 @@ fn add_signed(sums: &mut [i32], weights: &[i8], negative: bool) {
     }
 }
 
-/// `sigma` of a polynomial in the order of [`add_columns`].
+/// `sigma` of a polynomial in the order of [`add_columns`], in the bits of words.
 #[inline(always)]
-fn place(shape: &Shape<'_>, sums: &[i32], sigma: Automorphism, out: &mut [i32]) {
+fn place(shape: &Shape<'_>, sums: &[i32], sigma: Automorphism, out: &mut [u32]) {
     let (degree, fold) = (shape.set.degree, shape.layout.fold());
     let (mask, sigma) = (2 * degree - 1, sigma.exponent() as usize);
     for (r, part) in sums.chunks_exact(degree / fold).enumerate() {
         let mut exponent = r * sigma & mask;
         for &sum in part {
-            out[exponent & (degree - 1)] = if exponent < degree { sum } else { -sum };
+            out[exponent & (degree - 1)] =
+                (if exponent < degree { sum } else { -sum }) as u32;
             exponent = (exponent + fold * sigma) & mask;
         }
     }

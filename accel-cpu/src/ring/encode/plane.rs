@@ -21,7 +21,7 @@ use super::super::modulus::Modulus;
 use super::super::ntt::descend;
 use super::super::shape::{GIANTS, Orbits, Shape, slot};
 use super::super::transpose::transpose;
-use super::{Block, zeros};
+use super::{Block, Failure, Scratch};
 use crate::arch::lanes::Lanes;
 use crate::team::Team;
 use core::ops::Range;
@@ -38,7 +38,7 @@ pub(in super::super) struct Plane<'a> {
     shape: &'a Shape<'a>,
     orbits: &'a Orbits,
     /// For each family and tile of columns, `V` at each kappa of the family, a vector of columns each.
-    columns: Vec<u32>,
+    columns: Scratch,
     families: Vec<Family>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Plane<'a> {
         orbits: &'a Orbits,
     ) -> Result<Self, AccelError> {
         let layout = &shape.layout;
-        let columns = zeros(layout.tokens() * layout.rows() * layout.columns())?;
+        let columns = Scratch::new(layout.tokens() * layout.rows() * layout.columns())?;
         let families = (0..orbits.families()).map(|f| Family::new(shape, orbits, f)).collect();
         Ok(Self { shape, orbits, columns, families })
     }
@@ -94,22 +94,27 @@ impl<'a> Plane<'a> {
     }
 
     /// The first pass.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
     pub(in super::super) fn columns<L: Lanes>(
         &mut self,
         lanes: L,
         team: &Team,
         block: &Block<'_>,
         limb: usize,
-    ) {
+    ) -> Result<(), AccelError> {
         let modulus = &self.shape.set.limbs[limb].modulus;
         let (rows, tiles) = (self.shape.layout.rows(), self.tiles(L::COUNT));
         let used = block.columns.len().div_ceil(L::COUNT);
         let families = &self.families;
+        let failure = Failure::default();
         let all = self.columns.chunks_exact_mut(rows * L::COUNT).enumerate();
         let all = all.filter(|(index, _)| index % tiles < used);
         team.for_each(all, |(index, out)| {
             let (family, tile) = (&families[index / tiles], index % tiles);
-            let mut words = vec![0; rows * L::COUNT];
+            let words = Scratch::new(rows * L::COUNT);
+            let Ok(mut words) = words.map_err(|error| failure.note(Err(error))) else { return };
             lanes.run(
                 #[inline(always)]
                 || {
@@ -125,6 +130,7 @@ impl<'a> Plane<'a> {
                 },
             );
         });
+        failure.result()
     }
 
     /// Places in one unit of the second pass.
@@ -147,6 +153,9 @@ impl<'a> Plane<'a> {
     }
 
     /// The second pass, over the units of one piece, of a matrix block with `used` columns.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
     pub(in super::super) fn rows<L: Lanes>(
         &self,
         lanes: L,
@@ -154,11 +163,11 @@ impl<'a> Plane<'a> {
         used: usize,
         units: Range<usize>,
         sink: &mut impl Sink<L>,
-    ) {
+    ) -> Result<(), AccelError> {
         let of_family = self.orbits.period / L::COUNT;
         let family = units.start / of_family;
-        let mut window = Window::<L>::new(self, limb, family, used);
-        let mut weights = vec![0; self.shape.weights(L::COUNT) / self.shape.sides()];
+        let mut window = Window::<L>::new(self, limb, family, used)?;
+        let mut weights = Scratch::new(self.shape.weights(L::COUNT) / self.shape.sides())?;
         let blocks = self.unit(L::COUNT) / L::COUNT;
         for orbit in 0..self.orbits.of_family {
             for back in (1..=GIANTS / L::COUNT).rev() {
@@ -183,6 +192,7 @@ impl<'a> Plane<'a> {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -198,6 +208,8 @@ fn read_tile<L: Lanes>(
     let field = Field::new(lanes, modulus);
     let first = block.columns.start + tile * L::COUNT;
     let count = L::COUNT.min(block.columns.end - first);
+    let (words, below) = words.split_at_mut(block.rows.len() * L::COUNT);
+    below.fill(0);
     for (row, out) in block.rows.clone().zip(L::vectors_mut(words)) {
         let row = &block.matrix.row(row)[first..first + count];
         let weights = if count == L::COUNT {
@@ -220,9 +232,9 @@ struct Window<'a, L: Lanes> {
     used: usize,
     /// For each lane and u a row of words, one for each kappa: those of the last [`GIANTS`], then a
     /// vector of new ones.
-    words: Vec<u32>,
+    words: Scratch,
     /// Transforms in the making.
-    scratch: Vec<u32>,
+    scratch: Scratch,
     /// `psi^-u` and its quotient, for each orbit of the family and slot, where there are several lanes.
     twists: [Vec<u32>; 2],
     lanes: core::marker::PhantomData<L>,
@@ -231,7 +243,12 @@ struct Window<'a, L: Lanes> {
 impl<'a, L: Lanes> Window<'a, L> {
     const ROW: usize = GIANTS + L::COUNT;
 
-    fn new(plane: &'a Plane<'a>, limb: usize, family: usize, used: usize) -> Self {
+    fn new(
+        plane: &'a Plane<'a>,
+        limb: usize,
+        family: usize,
+        used: usize,
+    ) -> Result<Self, AccelError> {
         let modulus = &plane.shape.set.limbs[limb].modulus;
         let (layout, degree) = (&plane.shape.layout, plane.shape.set.degree);
         let several = layout.columns() > layout.sum();
@@ -249,16 +266,16 @@ impl<'a, L: Lanes> Window<'a, L> {
         let values: Vec<u32> = exponents.map(twist).collect();
         let quotient = |&value: &u32| ((u64::from(value) << 32) / u64::from(modulus.value)) as u32;
         let quotients = values.iter().map(quotient).collect();
-        Self {
+        Ok(Self {
             plane,
             family,
             modulus,
             used,
-            words: vec![0; layout.columns() * Self::ROW],
-            scratch: vec![0; layout.columns() * L::COUNT],
+            words: Scratch::new(layout.columns() * Self::ROW)?,
+            scratch: Scratch::new(layout.columns() * L::COUNT)?,
             twists: [values, quotients],
             lanes: core::marker::PhantomData,
-        }
+        })
     }
 
     /// Moves on by a vector of kappa, of orbit `orbit` of the family.
