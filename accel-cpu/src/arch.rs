@@ -6,7 +6,9 @@
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod aarch64;
+pub(crate) mod lanes;
 pub(crate) mod portable;
+pub(crate) mod portable_lanes;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_64;
 

@@ -2,12 +2,16 @@ use crate::Level;
 use crate::level::Products;
 use crate::matrix::Matrix;
 use crate::planes::Words;
+use crate::ring::Ring;
+use crate::ring::keys::Keys;
+use crate::ring::set::Set;
 use crate::team::Team;
 use core::ops::Range;
 use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
+use kernel::params::ParameterId;
 use kernel::prime::PrimeId;
 use kernel::stream::{PublicSeed, expand_mask_columns};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Most columns that go row by column; above, packing them in tiles pays.
 const FEW: usize = 8;
@@ -21,6 +25,21 @@ pub struct Cpu {
     team: Team,
     /// Unloaded matrices leave a hole, so that identifiers are never used again.
     matrices: RwLock<Vec<Option<Arc<Matrix>>>>,
+    direct: DirectMode,
+}
+
+/// What direct mode needs beside the matrices.
+pub(crate) struct DirectMode {
+    pub(crate) ring: Box<dyn Ring>,
+    pub(crate) sets: Mutex<Vec<(ParameterId, Arc<Set>)>>,
+    /// Closed ones leave a hole, so that identifiers are never used again.
+    pub(crate) keys: Mutex<Vec<Option<Keys>>>,
+}
+
+impl DirectMode {
+    fn new(level: Level) -> Self {
+        Self { ring: level.ring(), sets: Mutex::default(), keys: Mutex::default() }
+    }
 }
 
 /// The processor lacks the instructions of a [`Level`].
@@ -72,7 +91,13 @@ impl Builder {
         let threads = self.threads.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, core::num::NonZero::get)
         });
-        Ok(Cpu { level, products, team: Team::new(threads), matrices: RwLock::default() })
+        Ok(Cpu {
+            level,
+            products,
+            team: Team::new(threads),
+            matrices: RwLock::default(),
+            direct: DirectMode::new(level),
+        })
     }
 }
 
@@ -93,6 +118,7 @@ impl Cpu {
             products: Box::new(crate::arch::portable::Portable),
             team: Team::new(1),
             matrices: RwLock::default(),
+            direct: DirectMode::new(Level::Portable),
         })
     }
 
@@ -122,10 +148,18 @@ impl Cpu {
         self.team.threads()
     }
 
-    fn get(&self, id: MatrixId) -> Result<Arc<Matrix>, AccelError> {
+    pub(crate) fn get(&self, id: MatrixId) -> Result<Arc<Matrix>, AccelError> {
         let index = usize::try_from(id.0).map_err(|_| AccelError::UnknownMatrix)?;
         let matrices = self.matrices.read().unwrap_or_else(PoisonError::into_inner);
         matrices.get(index).cloned().flatten().ok_or(AccelError::UnknownMatrix)
+    }
+
+    pub(crate) const fn direct(&self) -> &DirectMode {
+        &self.direct
+    }
+
+    pub(crate) const fn whole_team(&self) -> &Team {
+        &self.team
     }
 
     /// The threads for work of this size.

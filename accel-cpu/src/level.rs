@@ -1,6 +1,7 @@
 use crate::arch::{self, Kernels};
 use crate::matrix::Rows;
 use crate::planes::Words;
+use crate::ring::Ring;
 use crate::team::Team;
 use crate::{few, many};
 use kernel::accel::AccelError;
@@ -64,6 +65,22 @@ impl Level {
             Self::Neon => 4,
             Self::NeonDot => 16,
         }
+    }
+
+    /// Direct mode, with the best vectors that this level's instructions make.
+    pub(crate) fn ring(self) -> Box<dyn Ring> {
+        let ring: Option<Box<dyn Ring>> = match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 | Self::AvxVnni => {
+                arch::x86_64::Avx2Lanes::detect().map(|lanes| Box::new(lanes) as _)
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                arch::x86_64::Avx512Lanes::detect().map(|lanes| Box::new(lanes) as _)
+            }
+            _ => None,
+        };
+        ring.unwrap_or_else(|| Box::new(arch::portable_lanes::PortableLanes::<8>))
     }
 
     /// The loops, where the processor can run them.

@@ -60,9 +60,12 @@ mod level;
 mod many;
 mod matrix;
 mod planes;
+mod ring;
+mod simd;
 mod team;
 
 #[cfg(feature = "concrete-ntt")]
 pub use concrete::Concrete;
 pub use cpu::{Builder, Cpu, UnsupportedLevel};
 pub use level::Level;
+pub use simd::Simd;

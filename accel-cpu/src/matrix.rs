@@ -1,6 +1,9 @@
+use crate::ring::Encoded;
 use kernel::accel::{AccelError, RowSource, SharedRows};
 use kernel::model::MAX_COLUMNS;
-use std::sync::Arc;
+use kernel::params::ParameterId;
+use kernel::trace::Layout;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Rows are padded to whole cache lines.
 const LINE: usize = 64;
@@ -11,6 +14,8 @@ pub(crate) struct Matrix {
     pub(crate) n: usize,
     stride: usize,
     store: Store,
+    /// Forms of it that are kept for direct mode.
+    encoded: RwLock<Vec<(ParameterId, Layout, Arc<Encoded>)>>,
 }
 
 enum Store {
@@ -34,7 +39,7 @@ impl Matrix {
             let stride = shared.stride();
             let fits = m.checked_mul(stride).is_some_and(|len| len <= shared.bytes().len());
             if stride >= n && stride.is_multiple_of(LINE) && fits {
-                return Ok(Self { m, n, stride, store: Store::Shared(shared) });
+                return Ok(Self { m, n, stride, store: Store::Shared(shared), encoded: RwLock::default() });
             }
         }
         let stride = n.next_multiple_of(LINE);
@@ -51,7 +56,28 @@ impl Matrix {
             bytes.resize(row + stride, 0);
             rows.next_row(&mut bytes[row..row + n])?;
         }
-        Ok(Self { m, n, stride, store: Store::Owned { bytes, start } })
+        Ok(Self { m, n, stride, store: Store::Owned { bytes, start }, encoded: RwLock::default() })
+    }
+
+    /// The form that is kept for a set and a layout.
+    pub(crate) fn encoded(&self, set: ParameterId, layout: &Layout) -> Option<Arc<Encoded>> {
+        let all = self.encoded.read().unwrap_or_else(PoisonError::into_inner);
+        let known = all.iter().find(|(s, l, _)| (*s, l) == (set, layout));
+        known.map(|(.., encoded)| encoded.clone())
+    }
+
+    /// Keeps a form, unless there is one of the same set and layout by now.
+    pub(crate) fn keep(&self, set: ParameterId, layout: &Layout, encoded: Encoded) {
+        let mut all = self.encoded.write().unwrap_or_else(PoisonError::into_inner);
+        if !all.iter().any(|(s, l, _)| (*s, l) == (set, layout)) {
+            all.push((set, *layout, Arc::new(encoded)));
+        }
+    }
+
+    /// The bytes of all forms that are kept.
+    pub(crate) fn encoded_bytes(&self) -> u64 {
+        let all = self.encoded.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(.., encoded)| encoded.bytes()).sum()
     }
 
     /// All rows in place.
@@ -69,13 +95,18 @@ impl Matrix {
 }
 
 /// The rows of a matrix, padded to whole cache lines. The padding may hold anything.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a> {
     bytes: &'a [i8],
     stride: usize,
 }
 
 impl<'a> Rows<'a> {
+    /// One row, padding included; none beyond the last.
+    pub(crate) fn row(self, index: usize) -> &'a [i8] {
+        self.bytes(index, 1)
+    }
+
     /// The rows from `first` on.
     pub(crate) fn from(self, first: usize) -> Self {
         let bytes = self.bytes.get(first * self.stride..).unwrap_or_default();

@@ -333,23 +333,33 @@ macro_rules! with_masked_set {
 #[macro_export]
 macro_rules! with_direct_set {
     ($id:expr, $S:ident => $body:expr, $otherwise:expr) => {
+        $crate::with_each_direct_set!(@ $id, $S, $body, $otherwise)
+    };
+    (@ $id:expr, $S:ident, $body:expr, $otherwise:expr, $($set:ident)+) => {
         match $id {
-            $crate::params::ParameterId::Direct4096 => {
-                type $S = $crate::params::Direct4096;
+            $($crate::params::ParameterId::$set => {
+                type $S = $crate::params::$set;
                 $body
-            }
-            #[cfg(feature = "hazmat")]
-            $crate::params::ParameterId::InsecureDirect64 => {
-                type $S = $crate::params::InsecureDirect64;
-                $body
-            }
-            #[cfg(feature = "hazmat")]
-            $crate::params::ParameterId::InsecureDirect8 => {
-                type $S = $crate::params::InsecureDirect8;
-                $body
-            }
+            })+
             _ => $otherwise,
         }
+    };
+}
+
+// Which sets there are is decided where the kernel is compiled, not where the macro is used.
+#[cfg(not(feature = "hazmat"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_each_direct_set {
+    (@ $($rest:tt)*) => { $crate::with_direct_set!(@ $($rest)*, Direct4096) };
+}
+
+#[cfg(feature = "hazmat")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_each_direct_set {
+    (@ $($rest:tt)*) => {
+        $crate::with_direct_set!(@ $($rest)*, Direct4096 InsecureDirect64 InsecureDirect8)
     };
 }
 

@@ -1,0 +1,198 @@
+//! The baby steps of a ciphertext.
+
+use super::decompose::Digits;
+use super::key_switch::{add, multiply, permute};
+use super::keys::{Key, Keys};
+use super::scratch::Scratch;
+use super::set::Set;
+use super::shape::Shape;
+use super::{Ciphertext, arithmetic::Field};
+use crate::arch::lanes::Lanes;
+use crate::team::Team;
+use kernel::accel::AccelError;
+
+/// Slots for which the keys of all fine steps, in one limb, stay in a cache while the coarse steps
+/// pass by.
+const CHUNK: usize = 1024;
+
+/// All baby steps of one ciphertext: for each limb and block of places, baby step by baby step,
+/// a vector of the mask and a vector of the body.
+pub(super) struct Babies {
+    words: Scratch,
+    limb: usize,
+}
+
+impl Babies {
+    /// Those of one block of places in one limb.
+    pub(super) fn block(&self, limb: usize, block: usize, words: usize) -> &[u32] {
+        &self.words[limb * self.limb + block * words..][..words]
+    }
+
+    /// # Errors
+    /// [`AccelError::MissingKey`].
+    pub(super) fn new<L: Lanes>(
+        lanes: L,
+        team: &Team,
+        shape: &Shape<'_>,
+        keys: &Keys,
+        x: &Ciphertext,
+    ) -> Result<Self, AccelError> {
+        let (set, plan) = (shape.set, shape.plan);
+        let (count, fine) = (plan.babies(), plan.fine());
+        let firsts = (0..count).step_by(fine);
+        let coarse_keys = firsts.skip(1).map(|first| keys.get(plan.baby(first)));
+        let coarse_keys = coarse_keys.collect::<Result<Vec<_>, _>>()?;
+        let fine_keys = (1..fine).map(|i| keys.get(plan.baby(i)));
+        let fine_keys = fine_keys.collect::<Result<Vec<_>, _>>()?;
+
+        let mut coarse = vec![x.clone()];
+        let mut digits = Digits::new(set, count / fine)?;
+        if count > 1 {
+            digits.cut(lanes, team, set, core::iter::once(&x.mask[..]));
+            coarse.extend(switched(lanes, team, set, x, &digits, &coarse_keys));
+        }
+        if fine > 1 && coarse.len() > 1 {
+            digits.cut(lanes, team, set, coarse.iter().map(|coarse| &coarse.mask[..]));
+        }
+        let switched = fine_steps(lanes, team, set, &digits, coarse.len(), &fine_keys)?;
+        arranged(lanes, team, shape, &coarse, &switched, &fine_keys)
+    }
+}
+
+/// The images of one ciphertext under several automorphisms, from its digits.
+fn switched<L: Lanes>(
+    lanes: L,
+    team: &Team,
+    set: &Set,
+    x: &Ciphertext,
+    digits: &Digits,
+    keys: &[&Key],
+) -> Vec<Ciphertext> {
+    let mut images = vec![Ciphertext::zero(set); keys.len()];
+    let tasks = images.iter_mut().zip(keys).flat_map(|(image, &key)| {
+        image.limbs_mut(set).enumerate().map(move |(limb, image)| (limb, image, key))
+    });
+    team.for_each(tasks, |(limb, [mask, body], key)| {
+        let degree = set.degree;
+        let mut sums = vec![0; 2 * degree];
+        let (sum_mask, sum_body) = sums.split_at_mut(degree);
+        lanes.run(
+            #[inline(always)]
+            || {
+                let place = (limb, 0..degree);
+                let digits = digits.of(0, limb);
+                multiply(lanes, set, place, digits, key, [&mut *sum_mask, &mut *sum_body]);
+                let field = Field::new(lanes, &set.limbs[limb].modulus);
+                add(field, sum_body, &x.body[limb * degree..][..degree]);
+                permute(&key.source, sum_mask, mask);
+                permute(&key.source, sum_body, body);
+            },
+        );
+    });
+    images
+}
+
+/// For each limb and chunk of slots, coarse step by coarse step and fine step by fine step, mask and
+/// body before the permutation and without the body of the coarse step.
+fn fine_steps<L: Lanes>(
+    lanes: L,
+    team: &Team,
+    set: &Set,
+    digits: &Digits,
+    coarse: usize,
+    keys: &[&Key],
+) -> Result<Scratch, AccelError> {
+    let chunk = CHUNK.min(set.degree);
+    let mut switched = Scratch::new(set.words() * 2 * coarse * keys.len())?;
+    if keys.is_empty() {
+        return Ok(switched);
+    }
+    let chunks = switched.chunks_exact_mut(2 * chunk * coarse * keys.len()).enumerate();
+    team.for_each(chunks, |(index, out)| {
+        let (limb, first) = (index / (set.degree / chunk), index % (set.degree / chunk) * chunk);
+        lanes.run(
+            #[inline(always)]
+            || {
+                for (mask, out) in out.chunks_exact_mut(2 * chunk * keys.len()).enumerate() {
+                    for (&key, out) in keys.iter().zip(out.chunks_exact_mut(2 * chunk)) {
+                        let (out_mask, out_body) = out.split_at_mut(chunk);
+                        let place = (limb, first..first + chunk);
+                        let digits = digits.of(mask, limb);
+                        multiply(lanes, set, place, digits, key, [out_mask, out_body]);
+                    }
+                }
+            },
+        );
+    });
+    Ok(switched)
+}
+
+/// The permutation of all fine steps, and their arrangement with the coarse ones.
+fn arranged<L: Lanes>(
+    lanes: L,
+    team: &Team,
+    shape: &Shape<'_>,
+    coarse: &[Ciphertext],
+    switched: &[u32],
+    fine_keys: &[&Key],
+) -> Result<Babies, AccelError> {
+    let (set, degree) = (shape.set, shape.set.degree);
+    let fine = 1 + fine_keys.len();
+    let count = coarse.len() * fine;
+    let chunk = CHUNK.min(degree);
+    let chunk_words = 2 * chunk * coarse.len() * fine_keys.len();
+    // The slots that every place takes its words from, for each fine step.
+    let sources: Vec<Vec<u16>> = fine_keys
+        .iter()
+        .map(|key| shape.slots.iter().map(|&slot| key.source[usize::from(slot)]).collect())
+        .collect();
+    let mut words = Scratch::new(set.words() * 2 * count)?;
+    let pieces = if team.threads() == 1 { 1 } else { (degree / L::COUNT).min(4) };
+    let piece = degree / pieces;
+    let tasks = words.chunks_exact_mut(piece * 2 * count).enumerate();
+    team.for_each(tasks, |(index, out)| {
+        let (limb, first) = (index / pieces, index % pieces * piece);
+        let places = first..first + piece;
+        let field = Field::new(lanes, &set.limbs[limb].modulus);
+        let mut body = vec![0; degree];
+        lanes.run(
+            #[inline(always)]
+            || {
+                for (c, coarse) in coarse.iter().enumerate() {
+                    let base = [coarse.mask(set, limb), coarse.body(set, limb)];
+                    let slots = &shape.slots[places.clone()];
+                    for (half, base) in base.into_iter().enumerate() {
+                        scatter::<L>(slots, base, out, 2 * count, 2 * c * fine + half);
+                    }
+                    for (f, sources) in sources.iter().enumerate() {
+                        let step = c * fine_keys.len() + f;
+                        for half in 0..2 {
+                            let pieces = (0..degree / chunk).map(|piece| {
+                                let start = (limb * (degree / chunk) + piece) * chunk_words;
+                                &switched[start + (2 * step + half) * chunk..][..chunk]
+                            });
+                            for (to, from) in body.chunks_exact_mut(chunk).zip(pieces) {
+                                to.copy_from_slice(from);
+                            }
+                            if half == 1 {
+                                add(field, &mut body, base[1]);
+                            }
+                            let at = 2 * (c * fine + f + 1) + half;
+                            scatter::<L>(&sources[places.clone()], &body, out, 2 * count, at);
+                        }
+                    }
+                }
+            },
+        );
+    });
+    Ok(Babies { words, limb: degree * 2 * count })
+}
+
+/// Writes `input[source[i]]` to vector `at` of each block of `vectors` vectors.
+#[inline(always)]
+fn scatter<L: Lanes>(source: &[u16], input: &[u32], out: &mut [u32], vectors: usize, at: usize) {
+    let blocks = out.chunks_exact_mut(vectors * L::COUNT).zip(source.chunks_exact(L::COUNT));
+    for (block, source) in blocks {
+        permute(source, input, &mut block[at * L::COUNT..][..L::COUNT]);
+    }
+}

@@ -1,0 +1,113 @@
+//! The gadget decomposition of masks: 3 inverse transforms, and 27 forward ones of small digits.
+
+use super::ntt;
+use super::scratch::Scratch;
+use super::set::Set;
+use crate::arch::lanes::Lanes;
+use crate::team::Team;
+use kernel::accel::AccelError;
+
+/// The digits of masks, in the NTT domain of every limb: for each mask, limb and element a
+/// polynomial, a stride apart.
+pub(super) struct Digits {
+    words: Scratch,
+    stride: usize,
+    elements: usize,
+    limbs: usize,
+    /// The digits as integers, in the bits of a word: for each mask and element a polynomial.
+    integers: Scratch,
+}
+
+impl Digits {
+    /// Room for the digits of `masks` masks.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(super) fn new(set: &Set, masks: usize) -> Result<Self, AccelError> {
+        let (stride, elements, limbs) = (set.stride(), set.gadget(), set.limbs.len());
+        let words = Scratch::new(masks * limbs * elements * stride)?;
+        let integers = Scratch::new(masks * elements * set.degree)?;
+        Ok(Self { words, stride, elements, limbs, integers })
+    }
+
+    /// Cuts masks, each all limbs of a polynomial in the NTT domain.
+    pub(super) fn cut<'a, L: Lanes>(
+        &mut self,
+        lanes: L,
+        team: &Team,
+        set: &Set,
+        masks: impl Iterator<Item = &'a [u32]> + Send,
+    ) {
+        let cuts = self.integers.chunks_exact_mut(self.elements * set.degree).zip(masks);
+        let cuts = cuts.flat_map(|(integers, mask)| {
+            let limbs = mask.chunks_exact(set.degree).zip(&set.limbs);
+            integers.chunks_exact_mut(set.digits * set.degree).zip(limbs)
+        });
+        team.for_each(cuts, |(integers, (mask, limb))| {
+            let mut mask = mask.to_vec();
+            lanes.run(
+                #[inline(always)]
+                || {
+                    ntt::inverse(lanes, &limb.modulus, &mut mask);
+                    cut(limb.modulus.value, limb.digit_bits, &mask, integers);
+                },
+            );
+        });
+        // Of one mask: every limb, and within it every element.
+        let (elements, limbs) = (self.elements, self.limbs);
+        let integers = &self.integers;
+        let polynomials = self.words.chunks_exact_mut(self.stride).enumerate();
+        team.for_each(polynomials, |(index, polynomial)| {
+            let (mask, limb) = (index / (limbs * elements), index / elements % limbs);
+            let element = mask * elements + index % elements;
+            let modulus = &set.limbs[limb].modulus;
+            let integers = &integers[element * set.degree..][..set.degree];
+            let polynomial = &mut polynomial[..set.degree];
+            lanes.run(
+                #[inline(always)]
+                || {
+                    residues(modulus.value, integers, polynomial);
+                    ntt::forward(lanes, modulus, polynomial);
+                },
+            );
+        });
+    }
+
+    /// The digits of a mask in one limb, an element a stride.
+    pub(super) fn of(&self, mask: usize, limb: usize) -> &[u32] {
+        let words = self.elements * self.stride;
+        &self.words[(mask * self.limbs + limb) * words..][..words]
+    }
+}
+
+/// The balanced digits of residues, all first ones before all second ones.
+#[inline(always)]
+fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [u32]) {
+    let half = 1 << (bits - 1);
+    let degree = residues.len();
+    // `digits` holds what is left of every residue where its next digit will be.
+    let (p, above) = (p as i32, (p / 2) as i32);
+    let (first, rest) = digits.split_at_mut(degree);
+    for (digit, &residue) in first.iter_mut().zip(residues) {
+        let residue = residue as i32;
+        *digit = (if residue > above { residue - p } else { residue }) as u32;
+    }
+    let mut left = first;
+    for next in rest.chunks_exact_mut(degree) {
+        for (digit, next) in left.iter_mut().zip(&mut *next) {
+            let up = *digit as i32 + half;
+            *digit = ((up & ((1 << bits) - 1)) - half) as u32;
+            *next = (up >> bits) as u32;
+        }
+        left = next;
+    }
+}
+
+/// The residues of integers smaller than p, which are in the bits of words.
+#[inline(always)]
+pub(super) fn residues(p: u32, integers: &[u32], residues: &mut [u32]) {
+    for (residue, &word) in residues.iter_mut().zip(integers) {
+        // A negative one is huge as a word.
+        *residue = word.min(word.wrapping_add(p));
+    }
+}

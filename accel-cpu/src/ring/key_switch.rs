@@ -1,0 +1,56 @@
+//! Key switching: digits times a key.
+
+use super::arithmetic::Field;
+use super::keys::Key;
+use super::set::Set;
+use crate::arch::lanes::Lanes;
+use core::ops::Range;
+
+/// Mask and body of a sum of digits times a key, before its permutation, in the slots `slots`
+/// of a limb: `sum_e digit_e key_e`.
+///
+/// The nine products of two residues below `2^29` each stay far below `2^64`.
+#[inline(always)]
+pub(super) fn multiply<L: Lanes>(
+    lanes: L,
+    set: &Set,
+    (limb, slots): (usize, Range<usize>),
+    digits: &[u32],
+    key: &Key,
+    [mask, body]: [&mut [u32]; 2],
+) {
+    let field = Field::new(lanes, &set.limbs[limb].modulus);
+    let stride = set.stride();
+    let (digits, key) = (digits.chunks_exact(stride), key.limb(limb).chunks_exact(2 * stride));
+    let masks = L::vectors_mut(mask).iter_mut();
+    let places = slots.step_by(L::COUNT);
+    for ((place, mask), body) in places.zip(masks).zip(L::vectors_mut(body)) {
+        let mut sums = [lanes.zero(); 2];
+        for (digit, element) in digits.clone().zip(key.clone()) {
+            let digit = lanes.load(L::at(digit, place));
+            let key = lanes.load(L::at(element, place));
+            sums[0] = lanes.mul_add(sums[0], digit, key);
+            let key = lanes.load(L::at(element, stride + place));
+            sums[1] = lanes.mul_add(sums[1], digit, key);
+        }
+        lanes.store(field.residues(sums[0]), mask);
+        lanes.store(field.residues(sums[1]), body);
+    }
+}
+
+/// `to += what`, residues.
+#[inline(always)]
+pub(super) fn add<L: Lanes>(field: Field<L>, to: &mut [u32], what: &[u32]) {
+    let lanes = field.lanes;
+    for (to, what) in L::vectors_mut(to).iter_mut().zip(L::vectors(what)) {
+        lanes.store(field.add(lanes.load(to), lanes.load(what)), to);
+    }
+}
+
+/// `out[i] = input[source[i]]`.
+#[inline(always)]
+pub(super) fn permute(source: &[u16], input: &[u32], out: &mut [u32]) {
+    for (out, &source) in out.iter_mut().zip(source) {
+        *out = input[usize::from(source)];
+    }
+}

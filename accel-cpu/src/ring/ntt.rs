@@ -1,0 +1,372 @@
+//! The transforms of [`kernel::ntt`] on vectors.
+//!
+//! Steps between words a vector or more apart work on whole vectors, several steps at a time
+//! in registers; the last ones exchange words between two vectors. The former alone transform
+//! columns: as many polynomials as a vector has words, side by side.
+//!
+//! A forward step adds 2p to the bound of its words, which start below 4p: every second
+//! step, from the third on, takes the first operand from below 8p to below 4p before it begins.
+//! An inverse step leaves words below 2p.
+//!
+//! Source: Harvey, "Faster arithmetic for number-theoretic transforms" (2014).
+
+use super::arithmetic::{Field, Pair};
+use super::modulus::{Modulus, Twiddles};
+use crate::arch::lanes::Lanes;
+
+/// Whether polynomials of this degree are long enough for vectors.
+pub(crate) const fn fits<L: Lanes>(degree: usize) -> bool {
+    degree >= 2 * L::COUNT
+}
+
+/// NTT domain, canonical, from words below 4p.
+#[inline(always)]
+pub(crate) fn forward<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
+    let vectors = L::vectors_mut(polynomial);
+    descend(lanes, modulus, 1, vectors);
+    if vectors.len().ilog2().is_multiple_of(2) {
+        forward_within::<L, true>(lanes, modulus, vectors);
+    } else {
+        forward_within::<L, false>(lanes, modulus, vectors);
+    }
+}
+
+/// Coefficient domain, canonical, from residues.
+#[inline(always)]
+pub(crate) fn inverse<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
+    let degree = polynomial.len();
+    let vectors = L::vectors_mut(polynomial);
+    inverse_within(lanes, modulus, vectors);
+    ascend(lanes, modulus, vectors);
+    let field = Field::new(lanes, modulus);
+    let scale = Pair::splat(lanes, modulus.halvings[degree.ilog2() as usize]);
+    for vector in vectors {
+        let x = field.mul(lanes.load(vector), scale);
+        lanes.store(field.below(field.p, x), vector);
+    }
+}
+
+/// The factors of one node as registers.
+#[inline(always)]
+fn factor<L: Lanes>(lanes: L, twiddles: &Twiddles, node: usize) -> Pair<L> {
+    Pair::splat(lanes, twiddles.get(node))
+}
+
+/// `(a + w b, a - w b)`; `REDUCE` where a may be above 6p.
+#[inline(always)]
+fn split<L: Lanes, const REDUCE: bool>(
+    field: Field<L>,
+    a: L::Vector,
+    b: L::Vector,
+    w: Pair<L>,
+) -> (L::Vector, L::Vector) {
+    let lanes = field.lanes;
+    let a = if REDUCE { field.below(field.four_p, a) } else { a };
+    let product = field.mul(b, w);
+    (lanes.add(a, product), lanes.sub(lanes.add(a, field.two_p), product))
+}
+
+/// `(a + b, (a - b) w)`, all below 2p.
+#[inline(always)]
+fn join<L: Lanes>(
+    field: Field<L>,
+    a: L::Vector,
+    b: L::Vector,
+    w: Pair<L>,
+) -> (L::Vector, L::Vector) {
+    let lanes = field.lanes;
+    let difference = lanes.sub(lanes.add(a, field.two_p), b);
+    (field.below(field.two_p, lanes.add(a, b)), field.mul(difference, w))
+}
+
+/// A node of the tree, for two steps on four vectors that are a quarter of its block apart.
+#[derive(Clone, Copy)]
+struct Four<'a, L: Lanes> {
+    field: Field<L>,
+    twiddles: &'a Twiddles,
+    node: usize,
+}
+
+impl<L: Lanes> Four<'_, L> {
+    /// The grandchild `index`.
+    #[inline(always)]
+    fn below(self, index: usize) -> Self {
+        Self { node: 4 * self.node + index, ..self }
+    }
+
+    /// From the node down.
+    #[inline(always)]
+    fn split<const REDUCE: bool>(self, [a, b, c, d]: [L::Vector; 4]) -> [L::Vector; 4] {
+        let Self { field, twiddles, node } = self;
+        let w = factor(field.lanes, twiddles, node);
+        let (a, c) = split::<L, REDUCE>(field, a, c, w);
+        let (b, d) = split::<L, REDUCE>(field, b, d, w);
+        let (a, b) = split::<L, false>(field, a, b, factor(field.lanes, twiddles, 2 * node));
+        let (c, d) = split::<L, false>(field, c, d, factor(field.lanes, twiddles, 2 * node + 1));
+        [a, b, c, d]
+    }
+
+    /// Up to the node.
+    #[inline(always)]
+    fn join(self, [a, b, c, d]: [L::Vector; 4]) -> [L::Vector; 4] {
+        let Self { field, twiddles, node } = self;
+        let (a, b) = join(field, a, b, factor(field.lanes, twiddles, 2 * node));
+        let (c, d) = join(field, c, d, factor(field.lanes, twiddles, 2 * node + 1));
+        let w = factor(field.lanes, twiddles, node);
+        let (a, c) = join(field, a, c, w);
+        let (b, d) = join(field, b, d, w);
+        [a, b, c, d]
+    }
+}
+
+/// The vectors at `start`, `start + stride`, ...
+#[inline(always)]
+fn load_four<L: Lanes>(
+    lanes: L,
+    vectors: &[L::Words],
+    start: usize,
+    stride: usize,
+) -> [L::Vector; 4] {
+    [
+        lanes.load(&vectors[start]),
+        lanes.load(&vectors[start + stride]),
+        lanes.load(&vectors[start + 2 * stride]),
+        lanes.load(&vectors[start + 3 * stride]),
+    ]
+}
+
+#[inline(always)]
+fn store_four<L: Lanes>(
+    lanes: L,
+    values: [L::Vector; 4],
+    vectors: &mut [L::Words],
+    start: usize,
+    stride: usize,
+) {
+    lanes.store(values[0], &mut vectors[start]);
+    lanes.store(values[1], &mut vectors[start + stride]);
+    lanes.store(values[2], &mut vectors[start + 2 * stride]);
+    lanes.store(values[3], &mut vectors[start + 3 * stride]);
+}
+
+/// Every step on whole vectors, from node `root` of the tree down. The results are below 8p.
+#[inline(always)]
+pub(super) fn descend<L: Lanes>(
+    lanes: L,
+    modulus: &Modulus,
+    root: usize,
+    vectors: &mut [L::Words],
+) {
+    let mut blocks = 1;
+    let mut steps = vectors.len().ilog2();
+    if L::MANY_REGISTERS {
+        while steps >= 4 {
+            let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(vectors.len() / blocks));
+            for (node, block) in nodes {
+                if blocks == 1 {
+                    descend_sixteen::<L, false>(lanes, modulus, node, block);
+                } else {
+                    descend_sixteen::<L, true>(lanes, modulus, node, block);
+                }
+            }
+            blocks *= 16;
+            steps -= 4;
+        }
+    }
+    while steps >= 2 {
+        let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(vectors.len() / blocks));
+        for (node, block) in nodes {
+            if blocks == 1 {
+                descend_four::<L, false>(lanes, modulus, node, block);
+            } else {
+                descend_four::<L, true>(lanes, modulus, node, block);
+            }
+        }
+        blocks *= 4;
+        steps -= 2;
+    }
+    if steps == 1 {
+        let field = Field::new(lanes, modulus);
+        let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(2));
+        for (node, pair) in nodes {
+            let (a, b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
+            let (a, b) =
+                split::<L, true>(field, a, b, factor(lanes, &modulus.forward, node));
+            lanes.store(a, &mut pair[0]);
+            lanes.store(b, &mut pair[1]);
+        }
+    }
+}
+
+/// Two steps on a block.
+#[inline(always)]
+fn descend_four<L: Lanes, const REDUCE: bool>(
+    lanes: L,
+    modulus: &Modulus,
+    node: usize,
+    block: &mut [L::Words],
+) {
+    let four = Four { field: Field::new(lanes, modulus), twiddles: &modulus.forward, node };
+    let stride = block.len() / 4;
+    for i in 0..stride {
+        let values = load_four(lanes, block, i, stride);
+        let values = four.split::<REDUCE>(values);
+        store_four(lanes, values, block, i, stride);
+    }
+}
+
+/// Four steps on a block.
+#[inline(always)]
+fn descend_sixteen<L: Lanes, const REDUCE: bool>(
+    lanes: L,
+    modulus: &Modulus,
+    node: usize,
+    block: &mut [L::Words],
+) {
+    let field = Field::new(lanes, modulus);
+    let twiddles = &modulus.forward;
+    let stride = block.len() / 16;
+    for i in 0..stride {
+        let four = Four { field, twiddles, node };
+        let [a, b, c, d] = [
+            four.split::<REDUCE>(load_four(lanes, block, i, 4 * stride)),
+            four.split::<REDUCE>(load_four(lanes, block, i + stride, 4 * stride)),
+            four.split::<REDUCE>(load_four(lanes, block, i + 2 * stride, 4 * stride)),
+            four.split::<REDUCE>(load_four(lanes, block, i + 3 * stride, 4 * stride)),
+        ];
+        let columns = [
+            four.below(0).split::<true>([a[0], b[0], c[0], d[0]]),
+            four.below(1).split::<true>([a[1], b[1], c[1], d[1]]),
+            four.below(2).split::<true>([a[2], b[2], c[2], d[2]]),
+            four.below(3).split::<true>([a[3], b[3], c[3], d[3]]),
+        ];
+        store_four(lanes, columns[0], block, i, stride);
+        store_four(lanes, columns[1], block, i + 4 * stride, stride);
+        store_four(lanes, columns[2], block, i + 8 * stride, stride);
+        store_four(lanes, columns[3], block, i + 12 * stride, stride);
+    }
+}
+
+/// The nodes of the steps within a pair of vectors.
+#[derive(Clone, Copy)]
+struct Within<'a, L: Lanes> {
+    field: Field<L>,
+    twiddles: &'a Twiddles,
+    /// The first of the two nodes whose blocks are the two vectors.
+    first: usize,
+}
+
+impl<L: Lanes> Within<'_, L> {
+    /// The factors of the nodes whose operands are `block` words.
+    #[inline(always)]
+    fn factors(self, block: usize) -> Pair<L> {
+        let (lanes, first) = (self.field.lanes, self.first * (L::COUNT / 2 / block));
+        Pair {
+            value: lanes.repeat(&self.twiddles.values[first..], block),
+            quotient: lanes.repeat(&self.twiddles.quotients[first..], block),
+        }
+    }
+
+    /// A step between words `block` apart; none for 0.
+    #[inline(always)]
+    fn split<const REDUCE: bool>(
+        self,
+        block: usize,
+        a: L::Vector,
+        b: L::Vector,
+    ) -> (L::Vector, L::Vector) {
+        if block == 0 {
+            return (a, b);
+        }
+        let (a, b) = self.field.lanes.exchange(block, a, b);
+        split::<L, REDUCE>(self.field, a, b, self.factors(block))
+    }
+
+    /// A step that reduces where those beside it do not.
+    #[inline(always)]
+    fn split_again<const REDUCE: bool>(
+        self,
+        block: usize,
+        a: L::Vector,
+        b: L::Vector,
+    ) -> (L::Vector, L::Vector) {
+        if REDUCE { self.split::<false>(block, a, b) } else { self.split::<true>(block, a, b) }
+    }
+
+    /// The inverse of a step.
+    #[inline(always)]
+    fn join(self, block: usize, a: L::Vector, b: L::Vector) -> (L::Vector, L::Vector) {
+        if block == 0 {
+            return (a, b);
+        }
+        let (a, b) = join(self.field, a, b, self.factors(block));
+        self.field.lanes.exchange(block, a, b)
+    }
+}
+
+/// The steps within vectors; `REDUCE` says that the first of them reduces.
+#[inline(always)]
+fn forward_within<L: Lanes, const REDUCE: bool>(
+    lanes: L,
+    modulus: &Modulus,
+    vectors: &mut [L::Words],
+) {
+    let field = Field::new(lanes, modulus);
+    let nodes = vectors.len();
+    for (i, pair) in vectors.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        let (mut a, mut b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
+        let twiddles = Within { field, twiddles: &modulus.forward, first: nodes + 2 * i };
+        (a, b) = twiddles.split::<REDUCE>(L::COUNT / 2, a, b);
+        (a, b) = twiddles.split_again::<REDUCE>(L::COUNT / 4, a, b);
+        (a, b) = twiddles.split::<REDUCE>(L::COUNT / 8, a, b);
+        (a, b) = twiddles.split_again::<REDUCE>(L::COUNT / 16, a, b);
+        let (a, b) = lanes.interleave(a, b);
+        lanes.store(field.canonical(field.below(field.four_p, a)), &mut pair[0]);
+        lanes.store(field.canonical(field.below(field.four_p, b)), &mut pair[1]);
+    }
+}
+
+/// The inverse steps within vectors.
+#[inline(always)]
+fn inverse_within<L: Lanes>(lanes: L, modulus: &Modulus, vectors: &mut [L::Words]) {
+    let field = Field::new(lanes, modulus);
+    let nodes = vectors.len();
+    for (i, pair) in vectors.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        let (mut a, mut b) = lanes.deinterleave(lanes.load(&pair[0]), lanes.load(&pair[1]));
+        let twiddles = Within { field, twiddles: &modulus.inverse, first: nodes + 2 * i };
+        (a, b) = twiddles.join(L::COUNT / 16, a, b);
+        (a, b) = twiddles.join(L::COUNT / 8, a, b);
+        (a, b) = twiddles.join(L::COUNT / 4, a, b);
+        (a, b) = twiddles.join(L::COUNT / 2, a, b);
+        lanes.store(a, &mut pair[0]);
+        lanes.store(b, &mut pair[1]);
+    }
+}
+
+/// Every inverse step on whole vectors.
+#[inline(always)]
+fn ascend<L: Lanes>(lanes: L, modulus: &Modulus, vectors: &mut [L::Words]) {
+    let field = Field::new(lanes, modulus);
+    let twiddles = &modulus.inverse;
+    let mut blocks = vectors.len();
+    if !vectors.len().ilog2().is_multiple_of(2) {
+        blocks /= 2;
+        for (node, pair) in (blocks..).zip(vectors.as_chunks_mut::<2>().0) {
+            let (a, b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
+            let (a, b) = join(field, a, b, factor(lanes, twiddles, node));
+            lanes.store(a, &mut pair[0]);
+            lanes.store(b, &mut pair[1]);
+        }
+    }
+    while blocks > 1 {
+        blocks /= 4;
+        let stride = vectors.len() / blocks / 4;
+        for (node, block) in (blocks..).zip(vectors.chunks_exact_mut(4 * stride)) {
+            for i in 0..stride {
+                let values = load_four(lanes, block, i, stride);
+                let values = Four { field, twiddles, node }.join(values);
+                store_four(lanes, values, block, i, stride);
+            }
+        }
+    }
+}
