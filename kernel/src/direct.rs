@@ -19,8 +19,8 @@
 //! *Key switching*. A key for `sigma_g` is, for each element of the [`gadget`](crate::gadget), an
 //! encryption of that element times `-sigma_g(s)`. With the digits d of the mask a of a ciphertext
 //! (b, a), the switched ciphertext is `(sigma_g(b) + sum d' B, sum d' A)`, where d' are the digits after
-//! `sigma_g`. The mask is cut *before* the automorphism, so one decomposition serves many (hoisting),
-//! and every backend does it in this order: results are equal to the bit.
+//! `sigma_g`. Cutting commutes with automorphisms, so one decomposition serves many (hoisting), and
+//! the results of all backends are equal to the bit.
 //!
 //! No special modulus: at N = 4096 the fresh noise alone leaves it at most 20 bits, which
 //! smaller digits give at no cost in limbs.
@@ -28,6 +28,7 @@
 mod decrypt;
 mod evaluation_key;
 mod modulus_switch;
+pub mod noise;
 mod shape;
 #[cfg(test)]
 mod tests;

@@ -80,26 +80,32 @@ impl Digits {
     }
 }
 
-/// The balanced digits of residues, all first ones before all second ones.
+/// The signed digits of residues, all first ones before all second ones.
 #[inline(always)]
 fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [u32]) {
     let half = 1 << (bits - 1);
     let degree = residues.len();
-    // `digits` holds what is left of every residue where its next digit will be.
     let (p, above) = (p as i32, (p / 2) as i32);
+    let sign = |residue: u32| -i32::from(residue as i32 > above);
+    // `digits` holds what is left of every magnitude where its next digit will be.
     let (first, rest) = digits.split_at_mut(degree);
     for (digit, &residue) in first.iter_mut().zip(residues) {
-        let residue = residue as i32;
-        *digit = (if residue > above { residue - p } else { residue }) as u32;
+        let (residue, above) = (residue as i32, residue as i32 > above);
+        *digit = (if above { p - residue } else { residue }) as u32;
     }
     let mut left = first;
     for next in rest.chunks_exact_mut(degree) {
-        for (digit, next) in left.iter_mut().zip(&mut *next) {
-            let up = *digit as i32 + half;
-            *digit = ((up & ((1 << bits) - 1)) - half) as u32;
+        for ((digit, next), &residue) in left.iter_mut().zip(&mut *next).zip(residues) {
+            let (up, sign) = (*digit as i32 + half, sign(residue));
+            let low = (up & ((1 << bits) - 1)) - half;
+            *digit = ((low ^ sign) - sign) as u32;
             *next = (up >> bits) as u32;
         }
         left = next;
+    }
+    for (digit, &residue) in left.iter_mut().zip(residues) {
+        let sign = sign(residue);
+        *digit = ((*digit as i32 ^ sign) - sign) as u32;
     }
 }
 

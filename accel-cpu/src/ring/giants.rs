@@ -59,11 +59,7 @@ pub(super) struct Steps<'a, L> {
 impl<'a, L: Lanes> Steps<'a, L> {
     /// # Errors
     /// [`AccelError::OutOfMemory`].
-    pub(super) fn new(
-        lanes: L,
-        shape: &'a Shape<'a>,
-        keys: &'a Keys,
-    ) -> Result<Self, AccelError> {
+    pub(super) fn new(lanes: L, shape: &'a Shape<'a>, keys: &'a Keys) -> Result<Self, AccelError> {
         let digits = Digits::new(shape.set, 1)?;
         let sums = Scratch::new(2 * shape.set.degree)?;
         Ok(Self { lanes, shape, keys, digits, sums })

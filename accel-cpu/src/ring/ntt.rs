@@ -190,8 +190,7 @@ pub(super) fn descend<L: Lanes>(
         let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(2));
         for (node, pair) in nodes {
             let (a, b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
-            let (a, b) =
-                split::<L, true>(field, a, b, factor(lanes, &modulus.forward, node));
+            let (a, b) = split::<L, true>(field, a, b, factor(lanes, &modulus.forward, node));
             lanes.store(a, &mut pair[0]);
             lanes.store(b, &mut pair[1]);
         }

@@ -44,7 +44,7 @@ pub fn decrypt_switched_into<S: DirectSet, R: RingOps>(
         let product = product.wrapping_sub((p * q) & above.wrapping_neg());
         let phase =
             (body << (MASK_BITS - BODY_BITS)).wrapping_sub(product) & ((1 << MASK_BITS) - 1);
-        // t * phase has 73 bits.
+        // t * phase has 74 bits.
         let scaled = (u128::from(t) * u128::from(phase) + (1 << (MASK_BITS - 1))) >> MASK_BITS;
         let scaled = scaled as u64;
         // t itself stands for 0.
@@ -55,7 +55,7 @@ pub fn decrypt_switched_into<S: DirectSet, R: RingOps>(
     if left == 0 { Ok(()) } else { Err(LengthError) }
 }
 
-/// The mask, as an integer in `[-2^40, 2^40)`, times the key, modulo one limb.
+/// The mask, as an integer in `[-2^41, 2^41)`, times the key, modulo one limb.
 fn mask_times_key<S: DirectSet, P: Prime, R: RingOps>(
     key: &SecretKey<'_, S>,
     limb: usize,

@@ -2,7 +2,7 @@ use crate::params::{DirectSet, LimbVisitor, Limbs};
 use crate::prime::Prime;
 
 /// The modulus of a result's mask is `2^MASK_BITS`.
-pub const MASK_BITS: u32 = 41;
+pub const MASK_BITS: u32 = 42;
 /// The modulus of a result's body is `2^BODY_BITS`.
 pub const BODY_BITS: u32 = 36;
 

@@ -212,7 +212,8 @@ impl Lanes for Avx512Lanes {
                 (_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0xee>(a, b))
             }
             4 => {
-                const LOW: &[i32; COUNT] = &[0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27];
+                const LOW: &[i32; COUNT] =
+                    &[0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27];
                 const HIGH: &[i32; COUNT] =
                     &[4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31];
                 (select(a, LOW, b), select(a, HIGH, b))

@@ -74,13 +74,7 @@ fn transposed(block: &Block<'_>) -> Vec<i8> {
 /// `Q_h`, by residues of its exponents modulo `fold`: the coefficient of `X^(fold z + r)` at
 /// `[r][z]`. The exponents of one column have one residue, and follow each other.
 #[inline(always)]
-fn add_columns(
-    shape: &Shape<'_>,
-    columns: &[i8],
-    rows: usize,
-    h: Automorphism,
-    sums: &mut [i32],
-) {
+fn add_columns(shape: &Shape<'_>, columns: &[i8], rows: usize, h: Automorphism, sums: &mut [i32]) {
     let (degree, fold) = (shape.set.degree, shape.layout.fold());
     let length = degree / fold;
     for (j, column) in columns.chunks_exact(rows).enumerate() {
@@ -113,8 +107,7 @@ fn place(shape: &Shape<'_>, sums: &[i32], sigma: Automorphism, out: &mut [u32]) 
     for (r, part) in sums.chunks_exact(degree / fold).enumerate() {
         let mut exponent = r * sigma & mask;
         for &sum in part {
-            out[exponent & (degree - 1)] =
-                (if exponent < degree { sum } else { -sum }) as u32;
+            out[exponent & (degree - 1)] = (if exponent < degree { sum } else { -sum }) as u32;
             exponent = (exponent + fold * sigma) & mask;
         }
     }

@@ -2,6 +2,8 @@
 
 mod product;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use super::Reference;
 use crate::accel::ring::{Ciphertexts, KeysId, RingAccelerator, check_trace_product};

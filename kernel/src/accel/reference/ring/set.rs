@@ -44,6 +44,14 @@ pub(super) struct Set {
     switch: fn(u32, &[u32], &mut [u64]),
 }
 
+impl Limb {
+    /// From the NTT domain.
+    #[cfg(test)]
+    pub(super) fn to_coefficients(self, polynomial: &mut [u32]) {
+        (self.inverse)(polynomial);
+    }
+}
+
 struct Collect(Vec<Limb>);
 
 impl LimbVisitor for Collect {

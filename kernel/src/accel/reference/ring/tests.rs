@@ -1,0 +1,234 @@
+//! The noise of every operation against its formula, over many keys.
+
+use super::product::TraceProduct;
+use super::set::{Ciphertext, Set};
+use crate::accel::reference::Matrix;
+use crate::accel::ring::{Ciphertexts, automorphisms};
+use crate::conformance::Noise;
+use crate::direct::evaluation_key_body_into;
+use crate::direct::noise::{FRESH, ProductNoise, key_switch};
+use crate::galois::Automorphism;
+use crate::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
+use crate::params::{DirectSet, InsecureDirect64, ParameterSet};
+use crate::prime::{Delta, Prime, Prime26, Prime29};
+use crate::ring::Scalar;
+use crate::stream::{Label, Seed};
+use crate::trace::{Layout, Plan};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::vec;
+use std::vec::Vec;
+
+type S = InsecureDirect64;
+const PRIMES: [u32; 3] = [Prime29::VALUE, Delta::VALUE, Prime26::VALUE];
+const MODULUS: i128 = PRIMES[0] as i128 * PRIMES[1] as i128 * PRIMES[2] as i128;
+
+/// A key, and encryptions of zero under it: their phases are noise alone.
+struct Device {
+    seed: Seed,
+    key: Vec<u32>,
+}
+
+impl Device {
+    fn new(number: u64) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        let seed = Seed::from_bytes(bytes);
+        let mut words = vec![0; SecretKey::<S>::WORDS];
+        let key = SecretKey::<S>::generate::<Scalar>(&seed, &mut words).unwrap();
+        let key: Vec<u32> = (0..3).flat_map(|limb| key.component(limb, 0).to_vec()).collect();
+        Self { seed, key }
+    }
+
+    fn with_key<A>(&self, f: impl FnOnce(&SecretKey<'_, S>) -> A) -> A {
+        let mut words = vec![0; SecretKey::<S>::WORDS];
+        f(&SecretKey::generate::<Scalar>(&self.seed, &mut words).unwrap())
+    }
+
+    fn zeros(&self, set: &Set, count: usize) -> Vec<Ciphertext> {
+        let public = self.seed.derive_public();
+        let mut bodies = vec![0; count * S::BODY_WORDS];
+        self.with_key(|key| {
+            for (j, body) in bodies.chunks_mut(S::BODY_WORDS).enumerate() {
+                let (mut mask, mut noise) = ([0; S::N], [0; S::N]);
+                let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+                let zero = [0; S::N];
+                encrypt_seeded_into::<S, Scalar>(
+                    key,
+                    &self.seed,
+                    &public,
+                    j,
+                    &zero,
+                    body,
+                    &mut scratch,
+                )
+                .unwrap();
+            }
+        });
+        set.expand(&Ciphertexts { seed: &public, first: 0, bodies: &bodies }).unwrap()
+    }
+
+    fn evaluation_key(&self, set: &Set, sigma: Automorphism) -> Vec<Ciphertext> {
+        let seed = self.seed.derive(Label::EvaluationKey);
+        let public = seed.derive_public();
+        let mut bodies = vec![0; S::GADGET * S::BODY_WORDS];
+        self.with_key(|key| {
+            for (block, body) in bodies.chunks_mut(S::N).enumerate() {
+                let (mut mask, mut noise) = ([0; S::N], [0; S::N]);
+                let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+                evaluation_key_body_into::<S, Scalar>(
+                    key,
+                    &seed,
+                    &public,
+                    sigma,
+                    block / 3,
+                    block % 3,
+                    body,
+                    &mut scratch,
+                )
+                .unwrap();
+            }
+        });
+        let first = u64::from(sigma.exponent()) * S::GADGET as u64;
+        set.expand(&Ciphertexts { seed: &public, first, bodies: &bodies }).unwrap()
+    }
+
+    /// `b - a s` as integers, in the coefficient domain.
+    fn phase(&self, set: &Set, ciphertext: &Ciphertext) -> Vec<i128> {
+        let mut phase = vec![0; S::N];
+        for (i, limb) in set.limbs.iter().enumerate() {
+            let p = u64::from(PRIMES[i]);
+            let key = &self.key[i * S::N..][..S::N];
+            let mut residues: Vec<u32> = (0..S::N)
+                .map(|at| {
+                    let product = u64::from(ciphertext.mask[i][at]) * u64::from(key[at]) % p;
+                    ((u64::from(ciphertext.body[i][at]) + p - product) % p) as u32
+                })
+                .collect();
+            limb.to_coefficients(&mut residues);
+            let others = MODULUS / i128::from(PRIMES[i]);
+            let p = i128::from(PRIMES[i]);
+            let inverse = power(others % p, p - 2, p);
+            for (sum, &v) in phase.iter_mut().zip(&residues) {
+                let y = i128::from(v) * inverse % i128::from(PRIMES[i]);
+                *sum = (*sum + y * others) % MODULUS;
+            }
+        }
+        phase.iter().map(|&v| if v > MODULUS / 2 { v - MODULUS } else { v }).collect()
+    }
+}
+
+fn power(base: i128, mut exponent: i128, p: i128) -> i128 {
+    let (mut acc, mut square) = (1, base);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            acc = acc * square % p;
+        }
+        square = square * square % p;
+        exponent >>= 1;
+    }
+    acc
+}
+
+#[derive(Default)]
+struct Variance {
+    sum: f64,
+    count: f64,
+}
+
+impl Variance {
+    fn add(&mut self, noise: impl IntoIterator<Item = i128>) {
+        for value in noise {
+            self.sum += (value as f64) * (value as f64);
+            self.count += 1.0;
+        }
+    }
+
+    #[track_caller]
+    fn is(&self, expected: f64) {
+        let ratio = self.sum / self.count / expected;
+        assert!((ratio - 1.0).abs() < 0.05, "measured / expected = {ratio}");
+    }
+}
+
+const DEVICES: u64 = 300;
+
+#[test]
+fn fresh_noise() {
+    let set = Set::of(S::ID).unwrap();
+    let mut variance = Variance::default();
+    for number in 0..DEVICES {
+        let device = Device::new(number);
+        variance.add(device.phase(&set, &device.zeros(&set, 1)[0]));
+    }
+    variance.is(FRESH);
+}
+
+#[test]
+fn key_switches() {
+    let set = Set::of(S::ID).unwrap();
+    let (mut once, mut twice) = (Variance::default(), Variance::default());
+    for number in 0..DEVICES {
+        let device = Device::new(number);
+        let x = &device.zeros(&set, 1)[0];
+        let apply = |x: &Ciphertext, g: i64| {
+            let sigma = Automorphism::new(S::N, g);
+            let key = device.evaluation_key(&set, sigma);
+            set.switch_key(x, &set.decompose(x), sigma, &key)
+        };
+        let y = apply(x, 5);
+        once.add(device.phase(&set, &y));
+        twice.add(device.phase(&set, &apply(&y, -1)));
+    }
+    once.is(FRESH + key_switch::<S>());
+    twice.is(FRESH + 2.0 * key_switch::<S>());
+}
+
+/// Whole products, for which one part of the noise or another is the largest: dense weights make the
+/// baby steps', a single one leaves the giant steps' and the trace's.
+#[test]
+fn products() {
+    let set = Set::of(S::ID).unwrap();
+    let dense: fn(usize, u64) -> i8 = |_, bits| bits as i8;
+    let lone: fn(usize, u64) -> i8 = |place, _| i8::from(place == 0);
+    for (m, n, tokens, weight) in [
+        (64, 64, 1, dense),
+        (64, 120, 1, dense),
+        (16, 64, 1, dense),
+        (8, 8, 8, dense),
+        (64, 64, 1, lone),
+        (4, 64, 1, lone),
+        (2, 8, 8, lone),
+    ] {
+        let layout = Layout::fitting(S::N, m, n, tokens);
+        let plan = Plan::new(&layout);
+        let mut variance = Variance::default();
+        let mut expected = 0.0;
+        for number in 0..DEVICES {
+            let device = Device::new(number);
+            let mut bits = Noise::new(number);
+            let weights: Vec<i8> = (0..m * n).map(|place| weight(place, bits.bits())).collect();
+            let squares: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+            let keys: BTreeMap<_, _> = automorphisms(&[layout])
+                .into_iter()
+                .map(|sigma| (sigma, Arc::new(device.evaluation_key(&set, sigma))))
+                .collect();
+            let matrix = Matrix { n, weights };
+            let product =
+                TraceProduct { set: &set, keys: &keys, layout: &layout, plan, matrix: &matrix };
+            let babies: Vec<_> = device
+                .zeros(&set, layout.input_blocks(n))
+                .iter()
+                .map(|x| product.babies(x).unwrap())
+                .collect();
+            let phase = device.phase(&set, &product.block(0, &babies).unwrap());
+            let outputs = (0..layout.rows() * layout.tokens())
+                .map(|at| layout.output_exponent(at % layout.rows(), at / layout.rows()));
+            variance.add(outputs.map(|exponent| phase[exponent]));
+            let noise = ProductNoise::new::<S>(&layout, squares);
+            expected += noise.evaluation() / DEVICES as f64;
+        }
+        std::println!("{m} x {n}, {tokens} tokens");
+        variance.is(expected);
+    }
+}
