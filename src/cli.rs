@@ -3,9 +3,10 @@
 mod limits;
 
 use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use device_client::choose::Choice;
 use kernel::params::ParameterId;
+use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -38,7 +39,7 @@ pub(crate) enum Command {
     ///
     /// A host is started on loopback. Correlations are prepared with it, text is generated through
     /// it, and the same quantised model is run in the clear: its tokens and logits must be the same,
-    /// bit for bit.
+    /// bit for bit. In direct or mixed mode a masked run is made as well, and compared.
     Demo(Demo),
     /// Generate text through a host that sees only noise
     ///
@@ -61,6 +62,20 @@ pub(crate) enum Command {
     /// They are added to the device's store, to be carried to the device: it then needs no
     /// preparation with a host.
     Provision(Provision),
+}
+
+/// How a session hides its numbers from the host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// Under one-time masks, prepared beforehand: a host that is caught cheating has learned nothing
+    Masked,
+    /// Encrypted as they come, nothing prepared: more work and more bytes for each token. A host that
+    /// is caught cheating may have learned one bit about the prompt, and is refused for this and for
+    /// mixed mode from then on
+    Direct,
+    /// Masked while the store's correlations last, direct for the rest: the promises of direct mode
+    Mixed,
 }
 
 /// What to generate.
@@ -94,6 +109,9 @@ pub(crate) struct Request {
     /// Seed of the choice at temperatures above 0; without it every run differs
     #[arg(short, long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// How numbers are hidden from the host
+    #[arg(long, value_enum, default_value_t = Mode::Masked)]
+    pub(crate) mode: Mode,
     /// Positions of the prompt that are computed together, 1 to 64
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..=64),
           value_name = "COUNT")]

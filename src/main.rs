@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod device;
 mod display;
+mod distrust;
 mod dump;
 mod entropy;
 mod interrupt;

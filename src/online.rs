@@ -1,32 +1,17 @@
 //! The online phase, and the same run in the clear.
 
-use crate::entropy::SystemEntropy;
-use crate::link::Link;
-use crate::pace::Pace;
+mod link;
+mod private;
+
 use crate::plain::PlainProducts;
-use crate::report::Phase;
-use anyhow::{Context, Result, anyhow};
-use device_client::client::Client;
+use anyhow::Result;
 use device_client::decoder::Decoder;
 use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
-use device_client::masked::{MaskedSession, frame_bytes, masked_words};
-use device_client::store::CorrelationStore;
-use device_client::transport::Connector;
 use host_server::model::HostBundle;
 use kernel::bundle::DeviceBundle;
-use kernel::params::ParameterId;
 use kernel::schedule::Schedule;
-use kernel::stream::Entropy;
-use kernel::wire::SessionId;
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zeroize::Zeroize;
-
-/// Attempts to reach a host again when the link breaks, and the pause before each.
-const ATTEMPTS: u32 = 10;
-const PAUSE: Duration = Duration::from_secs(1);
-/// Time for a host to answer before the link counts as broken.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a run produced. Erased when dropped.
 pub(crate) struct Transcript {
@@ -88,12 +73,6 @@ impl Run<'_> {
         4 * (length.floats + length.integers)
     }
 
-    /// Bytes of an online session's buffers.
-    pub(crate) fn session_memory(&self) -> usize {
-        let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
-        4 * masked_words(config, chunk) + 2 * frame_bytes(config, chunk)
-    }
-
     async fn drive<M: Multiply>(
         &self,
         products: &mut M,
@@ -126,56 +105,6 @@ impl Run<'_> {
         Ok(transcript)
     }
 
-    /// The run through a host that sees noise.
-    pub(crate) async fn masked(
-        &self,
-        host: &str,
-        store: &mut impl CorrelationStore,
-        set: ParameterId,
-        mut observe: impl FnMut(&Event<'_>),
-    ) -> Result<(Transcript, Phase)> {
-        let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
-        let mut id = SessionId([0; 16]);
-        SystemEntropy.fill(&mut id.0).map_err(|error| anyhow!("no randomness: {error}"))?;
-        let mut words = vec![0; masked_words(config, chunk)];
-        let mut request = vec![0; frame_bytes(config, chunk).max(256)];
-        let mut reply = vec![0; frame_bytes(config, chunk).max(256)];
-        // A host that is not there is an error at once; later the link is tried again.
-        let first =
-            Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))?;
-        let session = MaskedSession::open(self.bundle, store, self.schedule, set, id, &mut words)?;
-        let started = Instant::now();
-        let pace = Pace::new(self.pace);
-        let connector = TcpConnector { host, first: Some(first), left: ATTEMPTS, pace: &pace };
-        let mut client = Client::open(session, connector, &mut request, &mut reply)
-            .await
-            .with_context(|| format!("opening a session with {host}"))?;
-        let mut prompt_seconds = None;
-        let transcript = self
-            .drive(&mut client, |event| {
-                if let Event::Prefill { rows, of } = event
-                    && rows == of
-                {
-                    prompt_seconds = Some(started.elapsed().as_secs_f64());
-                }
-                observe(event);
-            })
-            .await
-            .context("the session with the host ended early")?;
-        let (verdict, bytes_up, bytes_down) = client.close().await?;
-        let phase = Phase {
-            seconds: started.elapsed().as_secs_f64(),
-            prompt_seconds,
-            tokens: u64::from(self.schedule.output_bucket()),
-            bytes_up,
-            bytes_down,
-            checks_passed: u64::from(verdict.checks - verdict.failed),
-            checks_failed: u64::from(verdict.failed),
-            late_requests: (!self.pace.is_zero()).then(|| pace.late()),
-        };
-        Ok((transcript, phase))
-    }
-
     /// The run in the clear.
     pub(crate) async fn plain(
         &self,
@@ -183,43 +112,5 @@ impl Run<'_> {
         observe: impl FnMut(&Event<'_>),
     ) -> Result<Transcript> {
         Ok(self.drive(&mut PlainProducts::new(weights), observe).await?)
-    }
-}
-
-/// TCP to a fixed address, requests at public moments, a fixed number of further attempts.
-struct TcpConnector<'a> {
-    host: &'a str,
-    /// A link that is there already.
-    first: Option<Link>,
-    left: u32,
-    pace: &'a Pace,
-}
-
-impl Connector for TcpConnector<'_> {
-    type Io = Link;
-
-    async fn connect(&mut self) -> Result<Self::Io, io::Error> {
-        match self.first.take() {
-            Some(link) => Ok(link),
-            None => Link::connect(self.host, PATIENCE).await,
-        }
-    }
-
-    fn answered(&mut self) {
-        self.pace.answered();
-    }
-
-    async fn departure(&mut self) {
-        self.pace.departure();
-    }
-
-    async fn retry(&mut self) -> bool {
-        let left = self.left > 0;
-        if left {
-            self.left -= 1;
-            tracing::warn!(host = self.host, "the link is broken; trying again");
-            tokio::time::sleep(PAUSE).await;
-        }
-        left
     }
 }

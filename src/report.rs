@@ -1,5 +1,6 @@
 //! What a run has to tell: for people, and as JSON.
 
+use crate::cli::Mode;
 use core::fmt;
 use serde::Serialize;
 use std::time::Duration;
@@ -32,8 +33,8 @@ impl fmt::Display for Cheated {
             Self::Online { failed } => write!(
                 f,
                 "the host's answers are wrong: {failed} checks failed, so nothing after the first \
-                 failure is shown, and the session's correlations are burned. Use another host, or \
-                 ask its operator"
+                 failure is shown, and the session's correlations and keys are burned. Use another \
+                 host, or ask its operator"
             ),
         }
     }
@@ -52,6 +53,9 @@ pub(crate) struct Phase {
     pub(crate) tokens: u64,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
+    /// Bytes of these that went up before the first product: evaluation keys; direct mode only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key_bytes: Option<u64>,
     /// Units (offline) or products' rows (online) whose check held.
     pub(crate) checks_passed: u64,
     pub(crate) checks_failed: u64,
@@ -90,6 +94,7 @@ pub(crate) struct DeviceMemory {
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) model: String,
+    pub(crate) mode: Mode,
     pub(crate) text: String,
     pub(crate) prompt_ids: Vec<u32>,
     pub(crate) token_ids: Vec<u32>,
@@ -106,11 +111,23 @@ pub(crate) struct Report {
     pub(crate) batch: usize,
     pub(crate) offline: Phase,
     pub(crate) online: Phase,
+    /// A masked run of the same request, where one was made beside another mode's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) masked: Option<Masked>,
     /// Seconds of the run in the clear.
     pub(crate) plain_seconds: Option<f64>,
     pub(crate) device_memory: DeviceMemory,
     /// What multiplies on the host, where it is known.
     pub(crate) backend: Option<&'static str>,
+}
+
+/// A masked run, and whether its tokens and logits were those of the run that is reported.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Masked {
+    pub(crate) offline: Phase,
+    pub(crate) online: Phase,
+    pub(crate) identical_tokens: bool,
+    pub(crate) identical_logits: bool,
 }
 
 impl Drop for Report {
@@ -156,6 +173,14 @@ impl fmt::Display for Report {
             self.prompt_bucket
         );
         self.online.write(f, "online", &what)?;
+        if let Some(keys) = self.online.key_bytes {
+            writeln!(f, "{:9}{:>8} of these up are evaluation keys, sent once", "", Bytes(keys))?;
+        }
+        if let Some(masked) = &self.masked {
+            let what = format!("prepared, in whole batches of {}", self.batch);
+            masked.offline.write(f, "masked:", &what)?;
+            masked.online.write(f, "", "generated")?;
+        }
         writeln!(
             f,
             "{:<9}{} passed, {} failed ({} units offline, {} product rows online)",
@@ -195,8 +220,17 @@ impl fmt::Display for Report {
         if let Some(backend) = self.backend {
             writeln!(f, "{:<9}{backend}", "host")?;
         }
+        let word = |same| if same { "identical" } else { "DIFFERENT" };
+        if let Some(masked) = &self.masked {
+            writeln!(
+                f,
+                "{:<9}tokens {}, logits {} to those of masked mode",
+                "result",
+                word(masked.identical_tokens),
+                word(masked.identical_logits)
+            )?;
+        }
         if let (Some(tokens), Some(logits)) = (self.identical_tokens, self.identical_logits) {
-            let word = |same| if same { "identical" } else { "DIFFERENT" };
             writeln!(
                 f,
                 "{:<9}tokens {}, logits {} to the same quantised model in the clear",

@@ -1,20 +1,20 @@
 //! One generation from a request to a report: what `demo` and `generate` share.
 
-use crate::cli::Request;
+use crate::cli::{Mode, Request};
 use crate::device::BundleBytes;
 use crate::display::Display;
+use crate::distrust;
 use crate::dump::LogitsFile;
 use crate::entropy::sampling_seed;
 use crate::interrupt::Interrupts;
 use crate::offline::{self, Demand};
 use crate::online::{Run, Transcript};
 use crate::prompt::prompt_ids;
-use crate::report::{Cheated, DeviceMemory, Phase, Report};
+use crate::report::{Cheated, DeviceMemory, Masked, Phase, Report};
 use crate::store_file;
 use anyhow::{Result, anyhow, bail};
 use device_client::choose::Choice;
 use device_client::generate::{Event, Sampling};
-use device_client::masked::fitting_chunk;
 use device_client::store::{CorrelationStore, MemoryStore};
 use host_server::model::HostBundle;
 use kernel::bundle::DeviceBundle;
@@ -47,7 +47,7 @@ impl<'r> Job<'r> {
 }
 
 fn schedule(request: &Request, prompt: usize, config: &ModelConfig) -> Result<Schedule> {
-    let chunk = fitting_chunk(config, request.chunk as usize) as u32;
+    let chunk = request.mode.fitting_chunk(config, request.chunk as usize) as u32;
     let length = u32::try_from(prompt).unwrap_or(u32::MAX);
     let context = config.context;
     Schedule::for_request(config, length, request.tokens, chunk).map_err(|error| match error {
@@ -92,21 +92,22 @@ pub(crate) async fn run(
     let pace = Duration::from_micros(request.pace);
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
-    let (offline, transcript, online) = if let Some(path) = &parties.store {
-        let (degree, _) = request.batch.degree_and_rank();
-        let tokens = (schedule.prompt_bucket() + schedule.output_bucket()) as usize;
-        let mut store = store_file::open_or_create(path, &bundle, tokens.div_ceil(degree))?;
-        let demand = Demand::Schedule(&schedule);
-        let units = offline::units(&config, &demand, &store, request.batch);
-        store_file::check_room(&store, units)?;
-        both_phases(&run, request, parties, interrupts, &mut store).await?
-    } else {
-        let mut store = MemoryStore::new(&config);
-        both_phases(&run, request, parties, interrupts, &mut store).await?
+    if request.mode != Mode::Masked {
+        distrust::check(&parties.host)?;
+    }
+    let outcome = phases(&run, request, parties, interrupts).await;
+    let failed = match &outcome {
+        Ok((_, _, online)) => online.checks_failed > 0,
+        Err(error) => error.is::<Cheated>(),
     };
+    if failed {
+        distrust::remember(&parties.host)?;
+    }
+    let (offline, transcript, online) = outcome?;
 
     let mut report = Report {
         model: parties.model.clone(),
+        mode: request.mode,
         text: text(&bundle, &transcript.tokens),
         prompt_ids: prompt.to_vec(),
         token_ids: transcript.tokens.clone(),
@@ -119,11 +120,12 @@ pub(crate) async fn run(
         batch: request.batch.degree_and_rank().0,
         offline,
         online,
+        masked: None,
         plain_seconds: None,
         device_memory: DeviceMemory {
             bundle: parties.device.len(),
             decoder: run.decoder_memory(),
-            online: run.session_memory(),
+            online: run.session_memory(request.mode),
             offline: if offline.tokens > 0 { offline::memory(&config, request.batch) } else { 0 },
             correlation_per_token: 4 * config.total_rows(),
         },
@@ -132,6 +134,9 @@ pub(crate) async fn run(
     let cheated = report.online.checks_failed;
     if cheated == 0 {
         if let Some(weights) = parties.weights {
+            if request.mode != Mode::Masked {
+                report.masked = Some(beside_masked(&run, request, parties, &transcript).await?);
+            }
             compare(&run, weights, &transcript, &mut report).await?;
         }
         if let Some(file) = logits_file {
@@ -146,13 +151,40 @@ pub(crate) async fn run(
     if cheated > 0 {
         return Err(Cheated::Online { failed: cheated }.into());
     }
-    if report.identical_tokens == Some(false) || report.identical_logits == Some(false) {
+    let differs = report.identical_tokens == Some(false) || report.identical_logits == Some(false);
+    if report.masked.is_some_and(|run| !(run.identical_tokens && run.identical_logits)) {
+        bail!("the two modes differ: this is a bug, please report it");
+    }
+    if differs {
         bail!("the private run differs from the run in the clear: this is a bug, please report it");
     }
     Ok(())
 }
 
-/// Prepares what the store lacks, then runs the session.
+/// The phases that the request's mode has, with the store that it uses.
+async fn phases(
+    run: &Run<'_>,
+    request: &Request,
+    parties: &Parties<'_>,
+    interrupts: &Interrupts,
+) -> Result<(Phase, Transcript, Phase)> {
+    let (config, schedule) = (run.bundle.config(), &run.schedule);
+    let Some(path) = parties.store.as_ref().filter(|_| request.mode != Mode::Direct) else {
+        let mut store = MemoryStore::new(config);
+        return both_phases(run, request, parties, interrupts, &mut store).await;
+    };
+    let (degree, _) = request.batch.degree_and_rank();
+    let tokens = (schedule.prompt_bucket() + schedule.output_bucket()) as usize;
+    let mut store = store_file::open_or_create(path, run.bundle, tokens.div_ceil(degree))?;
+    if request.mode == Mode::Masked {
+        let demand = Demand::Schedule(schedule);
+        let units = offline::units(config, &demand, &store, request.batch);
+        store_file::check_room(&store, units)?;
+    }
+    both_phases(run, request, parties, interrupts, &mut store).await
+}
+
+/// Prepares what the store lacks, if the mode prepares, then runs the session.
 async fn both_phases(
     run: &Run<'_>,
     request: &Request,
@@ -160,9 +192,16 @@ async fn both_phases(
     interrupts: &Interrupts,
     store: &mut impl CorrelationStore,
 ) -> Result<(Phase, Transcript, Phase)> {
-    let demand = Demand::Schedule(&run.schedule);
-    let offline = offline::fetch(&parties.host, run.bundle, store, &demand, request.batch).await?;
-    let (transcript, online) = session(run, request, parties, interrupts, store).await?;
+    // A store with correlations for a part is what mixed mode is for; a demonstration makes one.
+    let demonstrates = request.mode == Mode::Mixed && parties.store.is_none();
+    let mut offline = Phase::default();
+    if request.mode == Mode::Masked || demonstrates {
+        let demand = Demand::Schedule(&run.schedule);
+        offline = offline::fetch(&parties.host, run.bundle, store, &demand, request.batch).await?;
+    }
+    let products = run.schedule.product_count(run.bundle.config());
+    let most = demonstrates.then(|| u32::try_from(products / 2).unwrap_or(u32::MAX));
+    let (transcript, online) = session(run, request, parties, interrupts, store, most).await?;
     Ok((offline, transcript, online))
 }
 
@@ -173,14 +212,45 @@ async fn session(
     parties: &Parties<'_>,
     interrupts: &Interrupts,
     store: &mut impl CorrelationStore,
+    most: Option<u32>,
 ) -> Result<(Transcript, Phase)> {
     let mut display = Display::new(run.bundle, interrupts, &run.schedule, request.json);
     interrupts.session_begins();
-    let result = run.masked(&parties.host, store, request.batch, |event| display.show(event)).await;
+    let (host, mode, batch) = (&parties.host, request.mode, request.batch);
+    let result = run.private(host, mode, store, most, batch, |event| display.show(event)).await;
     drop(display);
     let (transcript, online) = result?;
     interrupts.session_ends()?;
     Ok((transcript, online))
+}
+
+/// The same run in masked mode, for comparison.
+async fn beside_masked(
+    run: &Run<'_>,
+    request: &Request,
+    parties: &Parties<'_>,
+    other: &Transcript,
+) -> Result<Masked> {
+    let mut store = MemoryStore::new(run.bundle.config());
+    let demand = Demand::Schedule(&run.schedule);
+    let (host, batch) = (&parties.host, request.batch);
+    let offline = offline::fetch(host, run.bundle, &mut store, &demand, batch).await?;
+    let rows = u64::from(run.schedule.prompt_bucket() + run.schedule.output_bucket());
+    let bar = crate::progress::count("masked", rows);
+    let masked = run.private(host, Mode::Masked, &mut store, None, batch, |event| match event {
+        Event::Prefill { rows, .. } => bar.set_position(u64::from(*rows)),
+        Event::Token { .. } => bar.inc(1),
+        Event::Logits { .. } => {}
+    });
+    let outcome = masked.await;
+    bar.finish_and_clear();
+    let (transcript, online) = outcome?;
+    Ok(Masked {
+        offline,
+        online,
+        identical_tokens: transcript.tokens == other.tokens,
+        identical_logits: transcript.same_logits(other),
+    })
 }
 
 /// Runs the model in the clear and compares every token and every bit of every logit.

@@ -175,18 +175,23 @@ pub(crate) struct FileWitness {
     folder: Option<PathBuf>,
 }
 
+/// The folder of what this user's devices remember, if there is a home: in `XDG_STATE_HOME`, or
+/// `~/.local/state`.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    let absolute =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    state.map(|state| state.join("subrosa"))
+}
+
 impl FileWitness {
-    /// The witness in `XDG_STATE_HOME`, or `~/.local/state`.
+    /// The witness in the [state folder](state_folder).
     pub(crate) fn new() -> Result<Self> {
-        let absolute = |name: &str| {
-            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
-        };
-        let state = absolute("XDG_STATE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
-        if state.is_none() {
+        let folder = state_folder();
+        if folder.is_none() {
             tracing::warn!("no home folder: a store that is put back from a copy goes unseen");
         }
-        let folder = state.map(|state| state.join("subrosa"));
         if let Some(folder) = &folder {
             fs::create_dir_all(folder).with_context(|| {
                 format!("creating {}, for the newest states of stores", folder.display())

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
     let cpu = Cpu::builder().threads(threads.into()).build()?;
     let (config, digest) = (*bundle.config(), bundle.digest());
-    Engine::load(Arc::new(cpu), config, digest, |group| bundle.rows(group))
+    Engine::load_direct(Arc::new(cpu), config, digest, |group| bundle.rows(group))
         .context("loading the matrices")
 }
 
