@@ -34,16 +34,17 @@
 //! use kernel::native::*;
 //! use kernel::stream::Seed;
 //!
-//! let unit = Seed::from_bytes([1; 32]); // in earnest from Seed::random, and used once
+//! let seed = Seed::from_bytes([1; 32]); // in earnest from Seed::random
 //! let mut words = [0; SecretKey::WORDS];
-//! let key = SecretKey::generate(&unit, &mut words)?;
+//! let key = SecretKey::generate(&seed, &mut words)?;
 //!
 //! // Numbers from 0 to 15: two bits of message, two of carry, and the padding bit above them.
 //! let message: Vec<u64> = (0..N as u64).map(|i| i % 16).collect();
 //! let mut ciphertext = vec![0; GLWE_WORDS];
 //! let (mask, body) = ciphertext.split_at_mut(N);
-//! expand_mask(&unit.derive_public(), 0, mask);
-//! encrypt_into(&key, &unit, 0, Delta::MESSAGE_2_CARRY_2, &message, mask, body)?;
+//! // Ciphertext 0 of the seed: a number is used once.
+//! expand_mask(&seed.derive_public(), 0, mask);
+//! encrypt_into(&key, &seed, 0, Delta::MESSAGE_2_CARRY_2, &message, mask, body)?;
 //!
 //! // What a server does: here it doubles what it cannot read.
 //! ciphertext.iter_mut().for_each(|word| *word = word.wrapping_mul(2));

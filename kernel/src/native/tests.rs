@@ -174,6 +174,9 @@ fn rounding_is_to_the_nearest_and_wraps() {
         assert_eq!(delta.decode((m << 60).wrapping_sub(half)), m);
         assert_eq!(delta.decode((m << 60).wrapping_add(half)), (m + 1) % 16);
     }
+    for log2 in [0, 18, 64, 65, u32::MAX] {
+        assert_eq!(Delta::from_log2(log2), Err(NativeError::Delta));
+    }
     // The smallest and the largest scaling: whatever the noise, a fresh ciphertext comes back.
     for log2 in [19, 63] {
         let delta = Delta::from_log2(log2).unwrap();
@@ -291,7 +294,7 @@ proptest! {
     }
 
     #[test]
-    fn keys_survive_the_other_layout(bytes in any::<[u8; 32]>(), place in 0..N, value in 2..=u64::MAX) {
+    fn keys_survive_the_other_layout(bytes in any::<[u8; 32]>(), place in 0..N, value in prop_oneof![Just(2), Just(3), Just(1 << 63), 2..=u64::MAX]) {
         let (mut first, mut second) = ([0; SecretKey::WORDS], [0; SecretKey::WORDS]);
         let mut coefficients = vec![u64::MAX; N];
         let key = SecretKey::generate(&Seed::from_bytes(bytes), &mut first).unwrap();

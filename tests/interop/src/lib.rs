@@ -28,7 +28,7 @@ pub fn bytes(words: &[u64]) -> Vec<u8> {
 /// It is a copy of the secret, in memory that `tfhe` does not erase.
 ///
 /// # Errors
-/// None; the lengths are constants.
+/// As [`SecretKey::expose_into`], which finds the length right.
 pub fn glwe_secret_key(key: &SecretKey<'_>) -> Result<GlweSecretKeyOwned<u64>, NativeError> {
     let mut coefficients = vec![0; N];
     key.expose_into(&mut coefficients)?;
