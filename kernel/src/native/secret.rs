@@ -20,7 +20,7 @@ use zeroize::Zeroize;
 /// assert!(coefficients.iter().all(|&s| s <= 1));
 /// drop(key);
 /// assert_eq!(words, [0; SecretKey::WORDS]);
-/// let _key = SecretKey::from_coefficients(&coefficients, &mut words)?;
+/// drop(SecretKey::from_coefficients(&coefficients, &mut words)?);
 ///
 /// coefficients[7] = 2;
 /// let refused = SecretKey::from_coefficients(&coefficients, &mut words);
