@@ -15,6 +15,7 @@
 //! | [`galois`], [`gadget`] | automorphisms, and the digits of key switching |
 //! | [`trace`] | the layout and the order of an encrypted matrix product |
 //! | [`direct`] | direct mode: evaluation keys, modulus switch, decryption, noise |
+//! | `native` | GLWE modulo 2^64, as the `tfhe` crate has it |
 //! | [`mask`] | one-time masks: `c = x + r`, `y = d - z` |
 //! | [`check`] | the linear check that catches a cheating host |
 //! | [`quant`] | the int8 weight quantiser and the 16-bit activation quantiser |
@@ -27,7 +28,7 @@
 //! |---|---|
 //! | `alloc` | the accelerator trait, its reference, bundle writers |
 //! | `conformance` | the conformance suites (implies `alloc`) |
-//! | `hazmat` | insecure parameter sets, for tests and vectors |
+//! | `hazmat` | what needs care: insecure parameter sets, for tests and vectors, and `native` |
 //!
 //! # The whole of it, small
 //! ```
@@ -131,6 +132,8 @@ pub mod galois;
 pub mod glwe;
 pub mod mask;
 pub mod model;
+#[cfg(feature = "hazmat")]
+pub mod native;
 pub mod ntt;
 pub mod params;
 pub mod prime;

@@ -19,6 +19,11 @@
 //! | 5 check vector | check seed | repetition, 0 or 1 | group | row / 16 | word row % 16, uniform mod t |
 //! | 6 derivation | the parent seed | 0 | label | 0 | first 32 bytes |
 //! | 7 token choice | sampling seed | 0 | position | 0 | word 0 |
+//! | 8 native key | seed | 0 | 0 | i / 512 | bit i % 64 of 64-bit word (i / 64) % 8 |
+//! | 8 native noise | seed | 1 | ciphertext | i / 16 | word i % 16, see `native::add_t_uniform_assign` |
+//! | 8 native mask | public seed | 2 | ciphertext | i / 8 | 64-bit word i % 8 |
+//!
+//! Domain 8 is that of the module `native`, of the feature `hazmat`, and not of the protocol.
 //!
 //! The attempt is 0 except in redraws. *Uniform* words are exactly uniform: the draw is the low 32
 //! (t) or 28 (Delta) bits of the word, as many as the modulus has, and a draw at or above the modulus
@@ -197,6 +202,8 @@ pub(crate) enum Domain {
     CheckVector = 5,
     Derivation = 6,
     TokenChoice = 7,
+    #[cfg(feature = "hazmat")]
+    Native = 8,
 }
 
 /// A uniform 32-bit word for the choice of the token at `position` of the answer, from 0.

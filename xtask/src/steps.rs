@@ -1,4 +1,4 @@
-//! The steps of `cargo xtask test`, and the run through all of them.
+//! The steps of `cargo xtask test`, the run through all of them, and what is run apart from it.
 
 use core::time::Duration;
 use std::process::Stdio;
@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Fuzz,
     /// Run the documentation's examples and all other tests
     Unit,
+    /// Test the kernel's ciphertexts against the crate tfhe: minutes to build, so `test` leaves it out
+    Interop,
 }
 
 impl Step {
@@ -52,6 +54,10 @@ impl Step {
         Self::Unit,
     ];
 
+    /// The steps that run only when they are asked for.
+    #[cfg(test)]
+    const APART: [Self; 1] = [Self::Interop];
+
     /// The name of the command that runs this step alone.
     fn name(self) -> &'static str {
         match self {
@@ -66,6 +72,7 @@ impl Step {
             Self::Neon => "neon",
             Self::Fuzz => "fuzz",
             Self::Unit => "unit",
+            Self::Interop => "interop",
         }
     }
 
@@ -83,6 +90,7 @@ impl Step {
             Self::Neon => neon::check(),
             Self::Fuzz => fuzz(),
             Self::Unit => unit(),
+            Self::Interop => interop(),
         }
     }
 }
@@ -144,7 +152,19 @@ fn unit() -> Result<()> {
     }
 }
 
-/// Runs every step, and ends with a table of how each went.
+/// The crate tfhe stays in a workspace of its own, with its licence and its minutes.
+fn interop() -> Result<()> {
+    let manifest = ["--manifest-path", "tests/interop/Cargo.toml"];
+    shell::run(shell::cargo(["fmt", "--check"]).args(manifest))?;
+    shell::run(
+        shell::cargo(["clippy", "--locked", "--all-targets"])
+            .args(manifest)
+            .args(["--", "-D", "warnings"]),
+    )?;
+    shell::run(shell::cargo(["test", "--locked"]).args(manifest))
+}
+
+/// Runs every step of [`Step::ALL`], and ends with a table of how each went.
 pub(crate) fn run_all(keep_going: bool) -> Result<()> {
     let start = Instant::now();
     let mut table = String::new();
@@ -190,11 +210,13 @@ mod tests {
 
     use super::Step;
 
-    /// What the summary tells people to type is a command, and no step is left out of the run.
+    /// What the summary tells people to type is a command, and no step is left out of the run but
+    /// those that are listed.
     #[test]
     fn steps_are_the_commands() {
         let command = Step::augment_subcommands(clap::Command::new("xtask"));
         let commands: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
-        assert_eq!(commands, Step::ALL.map(Step::name));
+        let steps: Vec<_> = Step::ALL.into_iter().chain(Step::APART).map(Step::name).collect();
+        assert_eq!(commands, steps);
     }
 }

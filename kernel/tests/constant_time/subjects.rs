@@ -4,6 +4,7 @@ use core::hint::black_box;
 use kernel::check::{LinearCheck, Poison, UnitCheck};
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
+use kernel::native;
 use kernel::params::{MASKED_LIMBS, Masked256x16 as Set, ParameterSet};
 use kernel::prime::{Delta, Prime, T};
 use kernel::quant::{ActivationQuantiser, GroupBounds};
@@ -28,6 +29,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("ternary", ternary),
     ("noise", noise),
     ("scheme", scheme),
+    ("native scheme", native_scheme),
     ("masks", masks),
     ("linear check", linear_check),
     ("unit check", unit_check),
@@ -120,6 +122,28 @@ fn scheme() {
     let made_up = vec![12_345; MASKED_LIMBS.len() * Set::LIMB_WORDS];
     decrypt_into::<Set, Scalar>(&key, &made_up, &mut message, &mut noise).unwrap();
     black_box((message, noise, body));
+}
+
+/// The same modulo 2^64.
+fn native_scheme() {
+    let seed = secret_seed();
+    let PublicSeed(mut bytes) = seed.derive_public();
+    public(&mut bytes);
+    let mut buffer = [0; native::SecretKey::WORDS];
+    let key = native::SecretKey::generate(&seed, &mut buffer).unwrap();
+    let mut coefficients = vec![0; native::N];
+    key.expose_into(&mut coefficients).unwrap();
+    let mut message = vec![5; native::N];
+    secret(&mut message);
+    let mut ciphertext = vec![0; native::GLWE_WORDS];
+    let (mask, body) = ciphertext.split_at_mut(native::N);
+    native::expand_mask(&PublicSeed(bytes), 0, mask);
+    let delta = native::Delta::MESSAGE_2_CARRY_2;
+    native::encrypt_into(&key, &seed, 0, delta, &message, mask, body).unwrap();
+    public(&mut ciphertext);
+    native::decrypt_into(&key, delta, &ciphertext, &mut message).unwrap();
+    let lwe = native::lwe_decrypt(&key, delta, &ciphertext[..native::LWE_WORDS]).unwrap();
+    black_box((coefficients, message, lwe));
 }
 
 fn masks() {
