@@ -39,7 +39,13 @@ impl Matrix {
             let stride = shared.stride();
             let fits = m.checked_mul(stride).is_some_and(|len| len <= shared.bytes().len());
             if stride >= n && stride.is_multiple_of(LINE) && fits {
-                return Ok(Self { m, n, stride, store: Store::Shared(shared), encoded: RwLock::default() });
+                return Ok(Self {
+                    m,
+                    n,
+                    stride,
+                    store: Store::Shared(shared),
+                    encoded: RwLock::default(),
+                });
             }
         }
         let stride = n.next_multiple_of(LINE);

@@ -5,7 +5,11 @@ use super::lanes::Lanes;
 pub(crate) struct PortableLanes<const COUNT: usize = 8>;
 
 #[inline(always)]
-fn map<const COUNT: usize>(a: [u32; COUNT], b: [u32; COUNT], f: impl Fn(u32, u32) -> u32) -> [u32; COUNT] {
+fn map<const COUNT: usize>(
+    a: [u32; COUNT],
+    b: [u32; COUNT],
+    f: impl Fn(u32, u32) -> u32,
+) -> [u32; COUNT] {
     core::array::from_fn(
         #[inline(always)]
         |i| f(a[i], b[i]),
@@ -92,7 +96,12 @@ impl<const COUNT: usize> Lanes for PortableLanes<COUNT> {
     }
 
     #[inline(always)]
-    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn odd(self, a: Self::Vector) -> Self::Vector {
+        a
+    }
+
+    #[inline(always)]
+    fn mul_high(self, a: Self::Vector, b: Self::Vector, _: Self::Vector) -> Self::Vector {
         map(
             a,
             b,

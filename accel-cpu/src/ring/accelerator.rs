@@ -102,14 +102,6 @@ impl RingAccelerator for Cpu {
         check_trace_product(shape, ring, layout, input, masks, bodies)?;
         let encoded = matrix.encoded(set.id, layout);
         let matrix = (&*matrix, encoded.as_deref());
-        self.ring(set).trace_product(
-            self.whole_team(),
-            matrix,
-            &keys,
-            layout,
-            input,
-            masks,
-            bodies,
-        )
+        self.ring(set).trace_product(self.whole_team(), matrix, &keys, layout, input, masks, bodies)
     }
 }

@@ -36,10 +36,12 @@ impl Inner {
         let limbs = self.words.chunks_exact(shape.set.degree * vectors);
         for (words, halves) in limbs.zip(sum.limbs_mut(shape.set)) {
             for (half, out) in halves.into_iter().enumerate() {
-                for (&place, out) in shape.places.iter().zip(out) {
-                    let (block, lane) =
-                        (usize::from(place) / L::COUNT, usize::from(place) % L::COUNT);
-                    *out = words[(block * vectors + 2 * giant + half) * L::COUNT + lane];
+                let at = (2 * giant + half) * L::COUNT;
+                let blocks = words.chunks_exact(vectors * L::COUNT);
+                for (block, slots) in blocks.zip(shape.slots.chunks_exact(L::COUNT)) {
+                    for (&word, &slot) in block[at..at + L::COUNT].iter().zip(slots) {
+                        out[usize::from(slot)] = word;
+                    }
                 }
             }
         }
@@ -59,11 +61,7 @@ pub(super) struct Steps<'a, L> {
 impl<'a, L: Lanes> Steps<'a, L> {
     /// # Errors
     /// [`AccelError::OutOfMemory`].
-    pub(super) fn new(
-        lanes: L,
-        shape: &'a Shape<'a>,
-        keys: &'a Keys,
-    ) -> Result<Self, AccelError> {
+    pub(super) fn new(lanes: L, shape: &'a Shape<'a>, keys: &'a Keys) -> Result<Self, AccelError> {
         let digits = Digits::new(shape.set, 1)?;
         let sums = Scratch::new(2 * shape.set.degree)?;
         Ok(Self { lanes, shape, keys, digits, sums })

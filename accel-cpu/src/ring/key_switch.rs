@@ -9,7 +9,7 @@ use core::ops::Range;
 /// Mask and body of a sum of digits times a key, before its permutation, in the slots `slots`
 /// of a limb: `sum_e digit_e key_e`.
 ///
-/// The nine products of two residues below `2^29` each stay far below `2^64`.
+/// Products of a digit below `2^31` and a residue below `2^29`: sixteen of them fit into 64 bits.
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(
     lanes: L,

@@ -2,9 +2,9 @@
 
 use super::babies::Babies;
 use super::encode::{Block, Plane, Sink, encode, zeros};
+use super::failure::Failure;
 use super::giants::{Inner, Steps};
 use super::inner::multiply;
-use super::failure::Failure;
 use super::keys::Keys;
 use super::modulus::Modulus;
 use super::scratch::Scratch;
@@ -125,9 +125,9 @@ impl<L: Lanes> TraceProduct<'_, L> {
                     sums.push((output, self.inner(output, &babies)?));
                 }
                 let results = sums.iter().flat_map(|(output, sums)| {
-                    sums.iter().enumerate().map(move |(group, sum)| {
-                        ((first + group) * outputs + output, sum)
-                    })
+                    sums.iter()
+                        .enumerate()
+                        .map(move |(group, sum)| ((first + group) * outputs + output, sum))
                 });
                 self.finish(results.collect(), masks, bodies)?;
             }

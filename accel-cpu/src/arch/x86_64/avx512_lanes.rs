@@ -191,11 +191,16 @@ impl Lanes for Avx512Lanes {
     }
 
     #[inline(always)]
-    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn odd(self, a: Self::Vector) -> Self::Vector {
+        register!(odd!(a))
+    }
+
+    #[inline(always)]
+    fn mul_high(self, a: Self::Vector, b: Self::Vector, odd_b: Self::Vector) -> Self::Vector {
         // Odd places: the high half is in place. Even places: it is one place to the right.
         register!({
             let even = _mm512_mul_epu32(a, b);
-            let odd = _mm512_mul_epu32(odd!(a), odd!(b));
+            let odd = _mm512_mul_epu32(odd!(a), odd_b);
             _mm512_mask_shuffle_epi32::<0xf5>(odd, 0x5555, even)
         })
     }
@@ -212,7 +217,8 @@ impl Lanes for Avx512Lanes {
                 (_mm512_shuffle_i64x2::<0x44>(a, b), _mm512_shuffle_i64x2::<0xee>(a, b))
             }
             4 => {
-                const LOW: &[i32; COUNT] = &[0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27];
+                const LOW: &[i32; COUNT] =
+                    &[0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27];
                 const HIGH: &[i32; COUNT] =
                     &[4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31];
                 (select(a, LOW, b), select(a, HIGH, b))

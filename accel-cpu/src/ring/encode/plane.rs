@@ -17,7 +17,7 @@
 //! memory, where the window of kappa is kept over one vector more than the last giant step goes back.
 
 use super::super::arithmetic::{Field, Pair};
-use super::super::modulus::Modulus;
+use super::super::modulus::{Factor, Modulus};
 use super::super::ntt::descend;
 use super::super::shape::{GIANTS, Orbits, Shape, slot};
 use super::super::transpose::transpose;
@@ -230,13 +230,17 @@ struct Window<'a, L: Lanes> {
     modulus: &'a Modulus,
     /// Columns that the matrix has.
     used: usize,
+    /// Lanes, the length of the transforms, and how many of their values each orbit has.
+    count: usize,
+    sum: usize,
+    cycle: usize,
     /// For each lane and u a row of words, one for each kappa: those of the last [`GIANTS`], then a
     /// vector of new ones.
     words: Scratch,
     /// Transforms in the making.
     scratch: Scratch,
-    /// `psi^-u` and its quotient, for each orbit of the family and slot, where there are several lanes.
-    twists: [Vec<u32>; 2],
+    /// `psi^-u`, for each orbit of the family and slot, where there are several lanes.
+    twists: Vec<Factor>,
     lanes: core::marker::PhantomData<L>,
 }
 
@@ -261,19 +265,19 @@ impl<'a, L: Lanes> Window<'a, L> {
             let exponent = plane.orbits.exponent(orbit, m).wrapping_neg() as usize % (2 * degree);
             // psi^e is at the bit-reversed e of the table.
             let power = modulus.forward.values[slot(degree, 2 * (exponent % degree) as u32)];
-            if exponent < degree { power } else { modulus.value - power }
+            modulus.factor(if exponent < degree { power } else { modulus.value - power })
         };
-        let values: Vec<u32> = exponents.map(twist).collect();
-        let quotient = |&value: &u32| ((u64::from(value) << 32) / u64::from(modulus.value)) as u32;
-        let quotients = values.iter().map(quotient).collect();
         Ok(Self {
             plane,
             family,
             modulus,
             used,
+            count: layout.columns() / layout.sum(),
+            sum: layout.sum(),
+            cycle: layout.sum() / plane.orbits.of_family,
             words: Scratch::new(layout.columns() * Self::ROW)?,
             scratch: Scratch::new(layout.columns() * L::COUNT)?,
-            twists: [values, quotients],
+            twists: exponents.map(twist).collect(),
             lanes: core::marker::PhantomData,
         })
     }
@@ -293,8 +297,8 @@ impl<'a, L: Lanes> Window<'a, L> {
     #[inline(always)]
     fn read(&mut self, lanes: L, orbit: usize, unit: usize) {
         let Plane { shape, orbits, .. } = self.plane;
-        let (sum, rows) = (shape.layout.sum(), shape.layout.rows());
-        let count = shape.layout.columns() / sum;
+        let (sum, rows) = (self.sum, shape.layout.rows());
+        let (mask, shift) = (self.count - 1, self.count.ilog2());
         let tiles = self.plane.tiles(L::COUNT);
         let scratch = L::vectors_mut(&mut self.scratch);
         let first = orbit * orbits.period + unit * L::COUNT;
@@ -307,11 +311,11 @@ impl<'a, L: Lanes> Window<'a, L> {
             }
             transpose(lanes, &mut square);
             for (j, &vector) in (tile * L::COUNT..).zip(&square[..L::COUNT]) {
-                lanes.store(vector, &mut scratch[j % count * sum + j / count]);
+                lanes.store(vector, &mut scratch[(j & mask) * sum + (j >> shift)]);
             }
         }
         for j in self.used.next_multiple_of(L::COUNT)..shape.layout.columns() {
-            lanes.store(lanes.splat(0), &mut scratch[j % count * sum + j / count]);
+            lanes.store(lanes.splat(0), &mut scratch[(j & mask) * sum + (j >> shift)]);
         }
     }
 
@@ -337,7 +341,7 @@ impl<'a, L: Lanes> Window<'a, L> {
     #[inline(always)]
     fn weights(&self, lanes: L, orbit: usize, first: usize, weights: &mut [u32]) {
         let Plane { shape, orbits, .. } = self.plane;
-        let cycle = shape.layout.sum() / orbits.of_family;
+        let cycle = self.cycle;
         for baby in 0..shape.plan.babies() {
             // The slot of the first place times the baby step.
             let start = first + GIANTS * baby;
@@ -346,7 +350,7 @@ impl<'a, L: Lanes> Window<'a, L> {
                 let kappa = GIANTS - chunk * L::COUNT - (L::COUNT - 1);
                 let mut square = [lanes.splat(0); 16];
                 for (l, vector) in square[..L::COUNT].iter_mut().enumerate() {
-                    let m = (start + l) % orbits.length;
+                    let m = (start + l) & (orbits.length - 1);
                     *vector = self.point(lanes, orbit * cycle, orbit * orbits.length, m, kappa + l);
                 }
                 transpose(lanes, &mut square);
@@ -363,18 +367,14 @@ impl<'a, L: Lanes> Window<'a, L> {
     /// `F` at slot m of an orbit, whose values and twists begin where said, and a vector of kappa.
     #[inline(always)]
     fn point(&self, lanes: L, rows: usize, twists: usize, m: usize, kappa: usize) -> L::Vector {
-        let layout = &self.plane.shape.layout;
-        let (sum, cycle) = (layout.sum(), layout.sum() / self.plane.orbits.of_family);
-        let count = layout.columns() / sum;
-        let row = rows + m % cycle;
+        let (sum, cycle) = (self.sum, self.cycle);
+        let count = self.count;
+        let row = rows + (m & (cycle - 1));
         let last = (count - 1) * sum + row;
         let mut acc = lanes.load(L::at(&self.words, last * Self::ROW + kappa));
         if count > 1 {
             let field = Field::new(lanes, self.modulus);
-            let twist = Pair {
-                value: lanes.splat(self.twists[0][twists + m]),
-                quotient: lanes.splat(self.twists[1][twists + m]),
-            };
+            let twist = Pair::splat(lanes, self.twists[twists + m]);
             for lane in (0..count - 1).rev() {
                 let value = lanes.load(L::at(&self.words, (lane * sum + row) * Self::ROW + kappa));
                 acc = lanes.add(field.mul(acc, twist), value);
