@@ -48,11 +48,11 @@ impl Babies {
         let fine_keys = (1..fine).map(|i| keys.get(plan.baby(i)));
         let fine_keys = fine_keys.collect::<Result<Vec<_>, _>>()?;
 
-        let mut coarse = vec![x.clone()];
+        let mut coarse = vec![x.copy(set)?];
         let mut digits = Digits::new(set, count / fine)?;
         if count > 1 {
             digits.cut(lanes, team, set, core::iter::once(&x.mask[..]));
-            coarse.extend(switched(lanes, team, set, x, &digits, &coarse_keys));
+            coarse.extend(switched(lanes, team, set, x, &digits, &coarse_keys)?);
         }
         if fine > 1 && coarse.len() > 1 {
             digits.cut(lanes, team, set, coarse.iter().map(|coarse| &coarse.mask[..]));
@@ -70,8 +70,9 @@ fn switched<L: Lanes>(
     x: &Ciphertext,
     digits: &Digits,
     keys: &[&Key],
-) -> Vec<Ciphertext> {
-    let mut images = vec![Ciphertext::zero(set); keys.len()];
+) -> Result<Vec<Ciphertext>, AccelError> {
+    let images: Result<Vec<_>, _> = keys.iter().map(|_| Ciphertext::new(set)).collect();
+    let mut images = images?;
     let tasks = images.iter_mut().zip(keys).flat_map(|(image, &key)| {
         image.limbs_mut(set).enumerate().map(move |(limb, image)| (limb, image, key))
     });
@@ -92,7 +93,7 @@ fn switched<L: Lanes>(
             },
         );
     });
-    images
+    Ok(images)
 }
 
 /// For each limb and chunk of slots, coarse step by coarse step and fine step by fine step, mask and

@@ -133,7 +133,9 @@ impl<'a> Plane<'a> {
                     || {
                         let vectors = L::vectors_mut(&mut words);
                         let field = Field::new(lanes, modulus);
-                        vectors[block.rows.len()..].iter_mut().for_each(|vector| vector.as_mut().fill(0));
+                        vectors[block.rows.len()..]
+                            .iter_mut()
+                            .for_each(|vector| vector.as_mut().fill(0));
                         for (vector, bytes) in vectors.iter_mut().zip(bytes) {
                             let weights = lanes.extend(&bytes[line * L::COUNT..][..L::COUNT]);
                             lanes.store(lanes.add(weights, field.p), vector);
