@@ -22,7 +22,7 @@ use kernel::model::ModelConfig;
 use kernel::schedule::{Schedule, ScheduleError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// A request that has been checked against the model's shape, before anything expensive happens.
@@ -89,7 +89,7 @@ pub(crate) async fn run(
     let Job { request, prompt, schedule, sampling, logits_file } = job;
     let bundle = parties.device.parse()?;
     let config = *bundle.config();
-    let pace = Duration::from_micros(request.pace);
+    let pace = request.pace();
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
     if request.mode != Mode::Masked {
