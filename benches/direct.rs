@@ -98,7 +98,7 @@ fn products(cpu: &Cpu, (m, n): (usize, usize), tokens: usize) -> Result<(), Acce
         let done = cpu.trace_product(matrix, keys, &layout, &input, &mut masks, &mut outputs);
         result = result.and(done);
     };
-    report(&format!("{name}"), time(&mut product));
+    report(&name, time(&mut product));
     let start = Instant::now();
     let bytes = cpu.encode(matrix, Set::ID, &layout)?;
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
