@@ -4,6 +4,7 @@ use crate::cli::Mode;
 use crate::entropy::SystemEntropy;
 use crate::pace::Pace;
 use crate::report::Phase;
+use accel_cpu::Simd;
 use anyhow::{Context, Result, anyhow};
 use device_client::client::Client;
 use device_client::direct::{
@@ -16,7 +17,6 @@ use device_client::session::{self, Session};
 use device_client::store::CorrelationStore;
 use kernel::model::ModelConfig;
 use kernel::params::{Direct4096, ParameterId, ParameterSet};
-use kernel::ring::Scalar;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::SessionId;
 use std::time::Instant;
@@ -88,14 +88,14 @@ impl Run<'_> {
         let memory =
             DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise };
         if mode == Mode::Direct {
-            let session: DirectSession<'_, Set, Scalar> =
+            let session: DirectSession<'_, Set, Simd> =
                 DirectSession::open(bundle, schedule, id, seed, memory)?;
             return self.over(host, mode, session, observe).await;
         }
         let masked = masked_products(config, &schedule, store).min(most.unwrap_or(u32::MAX));
         let all = schedule.product_count(config);
         eprintln!("{masked} of {all} products are masked, the others encrypted as they come");
-        let session: MixedSession<'_, _, Set, Scalar> =
+        let session: MixedSession<'_, _, Set, Simd> =
             MixedSession::open(bundle, store, schedule, id, seed, masked, &mut words, memory)?;
         self.over(host, mode, session, observe).await
     }

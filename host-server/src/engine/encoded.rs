@@ -50,9 +50,9 @@ impl Encoded {
             return;
         }
         match ring.encode(matrix, set, layout) {
-            Ok(bytes) => {
-                state.left = state.left.saturating_sub(bytes);
-                tracing::debug!(group = group.0, bytes, left = state.left, "encoded a matrix");
+            Ok(_) => {
+                state.left -= needed;
+                tracing::debug!(group = group.0, needed, left = state.left, "encoded a matrix");
             }
             // Products are possible all the same.
             Err(error) => tracing::warn!(group = group.0, %error, "a matrix is not kept encoded"),

@@ -57,7 +57,8 @@ pub trait RingAccelerator: Accelerator {
     fn close_keys(&self, keys: KeysId) -> Result<(), AccelError>;
 
     /// Prepares a matrix for products in this set and layout, so that they are faster and take more
-    /// memory. Returns the bytes that it holds from now on; they go when the matrix is unloaded.
+    /// memory. Returns the bytes of all forms that it is held encoded in from now on; they go when the
+    /// matrix is unloaded.
     ///
     /// # Errors
     /// As the device fails; products are possible all the same.
