@@ -5,17 +5,15 @@
 
 use accel_cpu::Cpu;
 use anyhow::{Context, Result, ensure};
-use kernel::accel::ring::{Ciphertexts, KeysId, RingAccelerator, automorphisms};
+use kernel::accel::ring::{Ciphertexts, RingAccelerator, automorphisms};
 use kernel::accel::{AccelError, Accelerator, RowSource};
-use kernel::direct::{DirectShape, decrypt_switched_into, evaluation_key_body_into};
-use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
+use kernel::conformance::ring_accelerator::Device;
+use kernel::direct::DirectShape;
 use kernel::params::{Direct4096 as Set, DirectSet, ParameterSet};
 use kernel::prime::{Prime, T};
-use kernel::ring::Scalar;
-use kernel::stream::{Label, Seed};
+use kernel::stream::Seed;
 use kernel::trace::Layout;
 use kernel::wire::{BLOCK_PREFIX_BYTES, direct_payloads};
-use std::hint::black_box;
 
 /// Ticks of `/proc/self/stat` in a second.
 const TICKS: f64 = 100.0;
@@ -63,100 +61,6 @@ fn noise(state: &mut u64) -> u64 {
     *state >> 33
 }
 
-struct Device {
-    seed: Seed,
-    key: Vec<u32>,
-}
-
-impl Device {
-    fn with_key<A>(&mut self, f: impl FnOnce(&Seed, &SecretKey<'_, Set>) -> A) -> Result<A> {
-        let key = SecretKey::<Set>::generate::<Scalar>(&self.seed, &mut self.key)?;
-        Ok(f(&self.seed, &key))
-    }
-
-    /// Makes all evaluation keys, and gives them to the host.
-    fn send_keys(&mut self, cpu: &Cpu, keys: KeysId, layout: &Layout) -> Result<()> {
-        let key_seed = self.seed.derive(Label::EvaluationKey);
-        let public = key_seed.derive_public();
-        self.with_key(|_, key| {
-            let (mut mask, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
-            let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-            let mut bodies = vec![0; Set::GADGET * Set::BODY_WORDS];
-            for sigma in automorphisms(&[*layout]) {
-                let limbs = Set::BODY_WORDS / Set::N;
-                for (block, body) in bodies.chunks_exact_mut(Set::N).enumerate() {
-                    let (element, limb) = (block / limbs, block % limbs);
-                    evaluation_key_body_into::<Set, Scalar>(
-                        key,
-                        &key_seed,
-                        &public,
-                        sigma,
-                        element,
-                        limb,
-                        body,
-                        &mut scratch,
-                    )?;
-                }
-                cpu.add_key(keys, sigma, &bodies)?;
-            }
-            Ok(())
-        })?
-    }
-
-    fn encrypt(&mut self, layout: &Layout, x: &[i32], bodies: &mut [u32]) -> Result<()> {
-        let factor = layout.normaliser::<T>();
-        self.with_key(|seed, key| {
-            let public = seed.derive_public();
-            let (mut mask, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
-            let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-            let blocks = x.chunks(layout.columns()).zip(bodies.chunks_exact_mut(Set::BODY_WORDS));
-            for (block, (x, body)) in blocks.enumerate() {
-                let mut message = vec![0; Set::N];
-                for (j, &x) in x.iter().enumerate() {
-                    message[layout.input_exponent(j, 0)] = T::mul(T::from_i32(x), factor);
-                }
-                encrypt_seeded_into::<Set, Scalar>(
-                    key,
-                    seed,
-                    &public,
-                    block,
-                    &message,
-                    body,
-                    &mut scratch,
-                )?;
-            }
-            Ok(())
-        })?
-    }
-
-    fn decrypt(
-        &mut self,
-        layout: &Layout,
-        masks: &[u64],
-        bodies: &[u64],
-        y: &mut [i32],
-    ) -> Result<()> {
-        self.with_key(|_, key| {
-            let mut scratch = vec![0; 2 * Set::N];
-            let mut message = vec![0; layout.rows()];
-            let results = masks.chunks_exact(Set::N).zip(bodies.chunks_exact(layout.rows()));
-            for ((mask, body), y) in results.zip(y.chunks_mut(layout.rows())) {
-                let places = (0..layout.rows()).map(|i| layout.output_exponent(i, 0));
-                decrypt_switched_into::<Set, Scalar>(
-                    key,
-                    mask,
-                    body,
-                    places,
-                    &mut message,
-                    &mut scratch,
-                )?;
-                y.iter_mut().zip(&message).for_each(|(y, &m)| *y = T::centre(m));
-            }
-            Ok(())
-        })?
-    }
-}
-
 fn main() -> Result<()> {
     let mut sizes = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
     let (m, n): (usize, usize) = (sizes.next().unwrap_or(2048), sizes.next().unwrap_or(2048));
@@ -172,19 +76,23 @@ fn main() -> Result<()> {
     let layout = Layout::fitting(Set::N, m, n, 1);
     let cpu = Cpu::builder().threads(1).build()?;
     let matrix = cpu.load(m, n, &mut Rows(weights.chunks_exact(n)))?;
-    let mut device =
-        Device { seed: Seed::from_bytes([9; 32]), key: vec![0; SecretKey::<Set>::WORDS] };
-    let key_public = device.seed.derive(Label::EvaluationKey).derive_public();
-    let keys = cpu.open_keys(Set::ID, &key_public)?;
-    let key_seconds = measure(|| device.send_keys(&cpu, keys, &layout))?;
-    let mut bodies = vec![0; layout.input_blocks(n) * Set::BODY_WORDS];
-    let encrypt_seconds = measure(|| device.encrypt(&layout, &x, &mut bodies))?;
+    let device = Device::<Set>::new(Seed::from_bytes([9; 32]));
+    let keys = device.send_keys(&cpu, &[layout]);
+    let key_seconds = measure(|| {
+        let keys = device.send_keys(&cpu, &[layout]);
+        Ok(cpu.close_keys(keys)?)
+    })?;
+    let residues: Vec<u32> = x.iter().map(|&x| T::from_i32(x)).collect();
+    let mut bodies = Vec::new();
+    let encrypt_seconds = measure(|| {
+        bodies = device.encrypt(&layout, n, &residues);
+        Ok(())
+    })?;
 
     let blocks = layout.output_blocks(m);
     let (mut masks, mut results) = (vec![0; blocks * Set::N], vec![0; blocks * layout.rows()]);
-    let public = device.seed.derive_public();
     let mut product = || -> Result<()> {
-        let input = Ciphertexts { seed: &public, first: 0, bodies: &bodies };
+        let input = Ciphertexts { seed: device.public(), first: 0, bodies: &bodies };
         cpu.trace_product(matrix, keys, &layout, &input, &mut masks, &mut results)?;
         Ok(())
     };
@@ -192,12 +100,16 @@ fn main() -> Result<()> {
     let encoded_bytes = cpu.encode(matrix, Set::ID, &layout)?;
     let encoded_seconds = measure(&mut product)?;
 
-    let mut y = vec![0; blocks * layout.rows()];
-    let decrypt_seconds = measure(|| device.decrypt(&layout, &masks, &results, black_box(&mut y)))?;
+    let mut y = Vec::new();
+    let decrypt_seconds = measure(|| {
+        y = device.decrypt(&layout, (m, 1), &masks, &results);
+        Ok(())
+    })?;
     let shape = DirectShape::of_set::<Set>();
     let (up, down) = direct_payloads(&shape, &layout, (m, n), 1);
     let key_bytes = automorphisms(&[layout]).len() * Set::GADGET * shape.body_bytes();
-    let wrong = y[..m].iter().zip(&expected).filter(|(y, expected)| y != expected).count();
+    let wrong =
+        y.iter().zip(&expected).filter(|(y, expected)| T::centre(**y) != **expected).count();
     println!(
         "{}",
         serde_json::json!({
