@@ -80,9 +80,9 @@ pub(crate) enum Mode {
 }
 
 impl Request {
-    /// Time from an answer to the next request.
-    pub(crate) fn pace(&self) -> Duration {
-        let usual = if self.mode == Mode::Masked { 1000 } else { 3000 };
+    /// Time from an answer to the next request, in a session of this mode.
+    pub(crate) fn pace(&self, mode: Mode) -> Duration {
+        let usual = if mode == Mode::Masked { 1000 } else { 3000 };
         Duration::from_micros(self.pace.unwrap_or(usual))
     }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn run(
     let Job { request, prompt, schedule, sampling, logits_file } = job;
     let bundle = parties.device.parse()?;
     let config = *bundle.config();
-    let pace = request.pace();
+    let pace = request.pace(request.mode);
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
     if request.mode != Mode::Masked {
@@ -231,6 +231,7 @@ async fn beside_masked(
     parties: &Parties<'_>,
     other: &Transcript,
 ) -> Result<Masked> {
+    let run = Run { pace: request.pace(Mode::Masked), ..*run };
     let mut store = MemoryStore::new(run.bundle.config());
     let demand = Demand::Schedule(&run.schedule);
     let (host, batch) = (&parties.host, request.batch);
