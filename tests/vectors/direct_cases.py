@@ -111,13 +111,18 @@ def switched_decryptions():
         key = direct.secret(s, session)
         made = numbers(f"result {name}", s.n, 2**MASK_BITS)
         ends = [2 ** (MASK_BITS - 1) - (c > 0) for c in key]    # the product's largest magnitudes
-        for label, mask in [("result", made), ("ends", ends), ("cut", [a + 2**MASK_BITS * (a % 3) for a in made])]:
+        for label, mask in [("result", made), ("ends", ends), ("zeros", [0] * s.n),
+                            ("cut", [a + 2**MASK_BITS * (a % 3) for a in made])]:
             bodies = numbers(f"bodies {name}", 8, 2**BODY_BITS)[: s.n]
             bodies[0] += (label == "cut") * 2**BODY_BITS
+            # Phases just below 2^42, which round to t.
+            bodies[1:3] = [2**BODY_BITS - 1, 2**BODY_BITS - 8] if label == "zeros" else bodies[1:3]
             places = [(3 * i + 1) % s.n for i in range(len(bodies))]
+            message = direct.decrypt(s, key, mask, bodies, places)
+            assert label != "zeros" or message[1:3] == [0, 0]
             yield {"set": name, "seed": session.hex(), "bodies": bodies, "exponents": places,
                    "mask": mask if s.n == 8 else f"result {name}" if label == "result" else label,
-                   "message": direct.decrypt(s, key, mask, bodies, places)}
+                   "message": message}
 
 
 SHAPES = [(4096, 4096, 4096, 1), (4096, 864, 288, 1), (4096, 512, 128, 16), (4096, 1, 1, 4096),

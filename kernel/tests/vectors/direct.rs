@@ -191,6 +191,7 @@ fn switched_decryption<S: DirectSet>(case: &Value) {
     kernel::stream::ternary(&seed, 0, &mut draws);
     let mask: Vec<u64> = match &case["mask"] {
         Value::Array(_) => numbers(&case["mask"]),
+        Value::String(label) if label == "zeros" => vec![0; S::N],
         Value::String(label) if label == "ends" => {
             draws.iter().map(|&s| (1 << 41) - u64::from(s > 0)).collect()
         }
