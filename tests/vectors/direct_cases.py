@@ -153,7 +153,7 @@ CONFIG = {"vocab": 512, "hidden": 64, "layers": 3, "heads": 8, "kv_heads": 4, "h
 def session_keys():
     shapes = protocol.shapes(**{k: v for k, v in CONFIG.items() if k != "context"})
     for n in [64, 4096]:
-        for prompt, output, chunk in [(16, 8, 16), (16, 8, 100), (100, 3, 7), (1, 1, 1)]:
+        for prompt, output, chunk in [(16, 8, 16), (16, 8, 100), (100, 3, 7), (100, 3, 12), (1, 1, 1)]:
             yield {"config": CONFIG, "degree": n, "buckets": [prompt, output, chunk],
                    "exponents": trace.session_keys(n, shapes, prompt, chunk)}
 
