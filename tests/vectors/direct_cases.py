@@ -162,7 +162,8 @@ def trace_products():
     """A whole product: keys, ciphertexts, the host's evaluation, the answer's decryption."""
     for name, m, n, tokens, groups in [("InsecureDirect8", 8, 8, 1, 1), ("InsecureDirect8", 3, 5, 2, 1),
                                        ("InsecureDirect8", 9, 11, 1, 2), ("InsecureDirect64", 64, 33, 1, 1),
-                                       ("InsecureDirect64", 5, 40, 4, 1)]:
+                                       ("InsecureDirect64", 5, 40, 4, 1), ("InsecureDirect64", 3, 20, 1, 1),
+                                       ("InsecureDirect8", 1, 8, 1, 1)]:
         s, session = SETS[name], seed(f"direct {name}")
         public, key = streams.derive(session, streams.LABEL_PUBLIC_MASK), direct.secret(s, session)
         layout = trace.Layout.fitting(s.n, m, n, tokens)
