@@ -13,7 +13,7 @@ use kernel::wire::{
 };
 use serde_json::Value;
 
-fn wire_error(error: WireError) -> &'static str {
+pub(crate) fn wire_error(error: WireError) -> &'static str {
     match error {
         WireError::Magic => "Magic",
         WireError::Version(_) => "Version",

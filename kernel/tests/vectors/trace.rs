@@ -2,6 +2,7 @@
 
 use crate::cases::*;
 use crate::direct::{encrypt, evaluation_key};
+use crate::frames::wire_error;
 use crate::host::load;
 use crate::shapes::config;
 use kernel::accel::Reference;
@@ -16,7 +17,7 @@ use kernel::schedule::Schedule;
 use kernel::stream::Label;
 use kernel::trace::{Layout, Plan, session_automorphisms};
 use kernel::wire::{
-    WireError, direct_payloads, pack_bits, pack_body, packed_bits_len, unpack_bits, unpack_body,
+    direct_payloads, pack_bits, pack_body, packed_bits_len, unpack_bits, unpack_body,
 };
 use serde_json::Value;
 
@@ -109,14 +110,6 @@ fn trace_product<S: DirectSet>(case: &Value) {
     host.trace_product(matrix, keys, &layout, &input, &mut masks, &mut bodies).unwrap();
     assert_numbers(&masks, &case["masks"]);
     assert_numbers(&bodies, &case["bodies"]);
-}
-
-fn wire_error(error: WireError) -> &'static str {
-    match error {
-        WireError::Length => "Length",
-        WireError::Residue => "Residue",
-        other => panic!("{other}"),
-    }
 }
 
 pub(crate) fn bit_packing(case: &Value) {
