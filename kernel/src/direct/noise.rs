@@ -3,6 +3,25 @@
 //! Variances are those of one coefficient, in units of the ciphertext modulus q. The derivation, the
 //! proof of the bound and the two hypotheses it rests on are in `docs/direct/parameters.md`, with an
 //! independent measurement.
+//!
+//! ```
+//! use kernel::direct::noise::{ProductNoise, is_exact, key_switch};
+//! use kernel::params::Direct4096;
+//! use kernel::quant::GroupBounds;
+//! use kernel::trace::Layout;
+//!
+//! let layout = Layout::for_product(4096, 4096, 4096, 1);
+//! // Rows of 4096 weights of 30 on average, and rows of nothing but 127.
+//! let usual = GroupBounds { norm2_squared: 900 * 4096, norm1: 25 * 4096 };
+//! let extreme = GroupBounds { norm2_squared: 127 * 127 * 4096, norm1: 127 * 4096 };
+//! assert!(is_exact::<Direct4096>(&usual, &layout));
+//! assert!(!is_exact::<Direct4096>(&extreme, &layout));
+//!
+//! // The key switches of the baby steps rule, before the rounding of the answer.
+//! let noise = ProductNoise::new::<Direct4096>(&layout, 4096.0 * 900.0 * 4096.0);
+//! assert!(noise.babies > 0.99 * noise.evaluation() && noise.evaluation() < noise.output);
+//! assert!((key_switch::<Direct4096>().log2() - 34.09).abs() < 0.01);
+//! ```
 
 use crate::gadget::digit_bits;
 use crate::params::{DirectSet, LimbVisitor, Limbs};
