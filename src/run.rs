@@ -95,15 +95,7 @@ pub(crate) async fn run(
     if request.mode != Mode::Masked {
         distrust::check(&parties.host)?;
     }
-    let outcome = phases(&run, request, parties, interrupts).await;
-    let failed = match &outcome {
-        Ok((_, _, online)) => online.checks_failed > 0,
-        Err(error) => error.is::<Cheated>(),
-    };
-    if failed {
-        distrust::remember(&parties.host)?;
-    }
-    let (offline, transcript, online) = outcome?;
+    let (offline, transcript, online) = phases(&run, request, parties, interrupts).await?;
 
     let mut report = Report {
         model: parties.model.clone(),
@@ -219,6 +211,14 @@ async fn session(
     let (host, mode, batch) = (&parties.host, request.mode, request.batch);
     let result = run.private(host, mode, store, most, batch, |event| display.show(event)).await;
     drop(display);
+    // Before anything else can end the run: a failed check is remembered, whoever interrupts.
+    let failed = match &result {
+        Ok((_, online)) => online.checks_failed > 0,
+        Err(error) => error.is::<Cheated>(),
+    };
+    if failed {
+        distrust::remember(host)?;
+    }
     let (transcript, online) = result?;
     interrupts.session_ends()?;
     Ok((transcript, online))

@@ -3,7 +3,7 @@ use super::{Run, Transcript};
 use crate::cli::Mode;
 use crate::entropy::SystemEntropy;
 use crate::pace::Pace;
-use crate::report::Phase;
+use crate::report::{Cheated, Phase};
 use accel_cpu::Simd;
 use anyhow::{Context, Result, anyhow};
 use device_client::client::Client;
@@ -126,8 +126,16 @@ impl Run<'_> {
                 }
                 observe(event);
             })
-            .await
-            .context("the session with the host ended early")?;
+            .await;
+        let transcript = match transcript {
+            Ok(transcript) => transcript,
+            Err(_) if client.failures() > 0 => {
+                return Err(Cheated::Online { failed: client.failures().into() }.into());
+            }
+            Err(error) => {
+                return Err(error).context("the session with the host ended early");
+            }
+        };
         let (verdict, bytes_up, bytes_down) = client.close().await?;
         let phase = Phase {
             seconds: started.elapsed().as_secs_f64(),

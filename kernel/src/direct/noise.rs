@@ -137,16 +137,16 @@ impl Steps {
 /// Whether a token's outputs are all exact but for a probability of `2^-128`, for a matrix with these
 /// bounds in a layout.
 ///
-/// With `H = q / 2t - q / 2^(BODY_BITS + 1) - columns * norm1 / 2`, the room less what rounding takes,
+/// With `H = q / 2t - q / 2^(BODY_BITS + 1) - sum * fold * norm1 / 2`, the room less what rounding takes,
 /// and V a proxy of the variance, `H^2 >= 2 ln(2^130 F) V`.
 #[must_use]
 pub fn is_exact<S: DirectSet>(bounds: &GroupBounds, layout: &Layout) -> bool {
     let modulus = S::Chain::MODULUS as f64;
     let t = f64::from(S::Plain::VALUE);
-    let columns = layout.columns() as f64;
+    let gain = (layout.sum() * layout.fold()) as f64;
     let room = modulus / (2.0 * t)
         - modulus / (1_u64 << (BODY_BITS + 1)) as f64
-        - columns * bounds.norm1 as f64 / 2.0;
+        - gain * bounds.norm1 as f64 / 2.0;
     let noise = ProductNoise::new::<S>(layout, layout.rows() as f64 * bounds.norm2_squared as f64);
     let mask = modulus / (1_u64 << MASK_BITS) as f64;
     let proxy = noise.fresh * layout.sum() as f64
