@@ -50,8 +50,9 @@ pub(crate) enum Command {
     Generate(Generate),
     /// Fetch correlations from a host ahead of time, into the device's store
     ///
-    /// What it will take is said before it starts. It can be interrupted: the batch under way is
-    /// burned, finished ones stay, and the same command goes on with what is lacking.
+    /// What it will take is said before it starts. It can be interrupted: what is under way is burned
+    /// (a batch of the masked method, a session of the direct one), finished batches stay, and the same
+    /// command goes on with what is lacking.
     Prepare(Prepare),
     /// Serve a model to devices, until Ctrl-C or SIGTERM
     Serve(Serve),
@@ -85,6 +86,20 @@ impl Request {
         let usual = if mode == Mode::Masked { 1000 } else { 3000 };
         Duration::from_micros(self.pace.unwrap_or(usual))
     }
+}
+
+/// How correlations are made with a host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Method {
+    /// For each matrix the one of the two that takes less time, at 100 Mbit/s
+    Auto,
+    /// Batches of --batch tokens, each under a key of its own and durable when it is finished: many
+    /// bytes, little work for the host
+    Masked,
+    /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
+    /// host. All units of a session are kept together, at its end
+    Direct,
 }
 
 /// What to generate.
@@ -125,7 +140,10 @@ pub(crate) struct Request {
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..=64),
           value_name = "COUNT")]
     pub(crate) chunk: u32,
-    /// Tokens that one offline batch prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs
+    /// How correlations are made
+    #[arg(long, value_enum, default_value_t = Method::Auto)]
+    pub(crate) method: Method,
+    /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs
     /// more bytes in all, and fewer for each token
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
@@ -186,8 +204,11 @@ pub(crate) struct Prepare {
     /// each output takes one. Whole batches are prepared
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = positive())]
     pub(crate) tokens: u32,
-    /// Tokens that one batch prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs more bytes
-    /// in all, and fewer for each token
+    /// How correlations are made
+    #[arg(long, value_enum, default_value_t = Method::Auto)]
+    pub(crate) method: Method,
+    /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
+    /// batch costs more bytes in all, and fewer for each token
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
 }

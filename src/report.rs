@@ -1,6 +1,6 @@
 //! What a run has to tell: for people, and as JSON.
 
-use crate::cli::Mode;
+use crate::cli::{Method, Mode};
 use core::fmt;
 use serde::Serialize;
 use std::time::Duration;
@@ -51,6 +51,12 @@ pub(crate) struct Phase {
     pub(crate) prompt_seconds: Option<f64>,
     /// Tokens prepared, or generated.
     pub(crate) tokens: u64,
+    /// How correlations were made; `auto` is both. Offline only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) method: Option<Method>,
+    /// Tokens of the largest unit; offline only.
+    #[serde(skip)]
+    pub(crate) batch: usize,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
     /// Bytes of these that went up before the first product: evaluation keys; direct mode only.
@@ -163,8 +169,7 @@ impl fmt::Display for Bytes {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.offline.tokens > 0 {
-            let what = format!("prepared, in whole batches of {}", self.batch);
-            self.offline.write(f, "offline", &what)?;
+            self.offline.write(f, "offline", &self.offline.prepared())?;
         }
         let what = format!(
             "generated, {:.2} s for the prompt of {} (bucket {})",
@@ -177,8 +182,7 @@ impl fmt::Display for Report {
             writeln!(f, "{:9}{:>8} of these up are evaluation keys, sent once", "", Bytes(keys))?;
         }
         if let Some(masked) = &self.masked {
-            let what = format!("prepared, in whole batches of {}", self.batch);
-            masked.offline.write(f, "masked:", &what)?;
+            masked.offline.write(f, "masked:", &masked.offline.prepared())?;
             masked.online.write(f, "", "generated")?;
         }
         writeln!(
@@ -244,6 +248,16 @@ impl fmt::Display for Report {
 }
 
 impl Phase {
+    /// What was done offline.
+    fn prepared(&self) -> String {
+        let through = match self.method {
+            Some(Method::Direct) => " through direct mode",
+            Some(Method::Auto) => " in part through direct mode",
+            _ => "",
+        };
+        format!("prepared{through}, in whole batches of {}", self.batch)
+    }
+
     /// Two lines: time and bytes, in columns.
     fn write(&self, f: &mut fmt::Formatter<'_>, name: &str, what: &str) -> fmt::Result {
         writeln!(

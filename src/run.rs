@@ -7,7 +7,7 @@ use crate::distrust;
 use crate::dump::LogitsFile;
 use crate::entropy::sampling_seed;
 use crate::interrupt::Interrupts;
-use crate::offline::{self, Demand};
+use crate::offline::{self, Demand, Means};
 use crate::online::{Run, Transcript};
 use crate::prompt::prompt_ids;
 use crate::report::{Cheated, DeviceMemory, Masked, Phase, Report};
@@ -32,6 +32,13 @@ pub(crate) struct Job<'r> {
     schedule: Schedule,
     sampling: Sampling,
     logits_file: Option<LogitsFile>,
+}
+
+impl Request {
+    /// How what the store lacks may be made.
+    const fn means(&self) -> Means {
+        Means { method: self.method, batch: self.batch }
+    }
 }
 
 impl<'r> Job<'r> {
@@ -109,7 +116,7 @@ pub(crate) async fn run(
         checks_failed: offline.checks_failed + online.checks_failed,
         prompt_bucket: schedule.prompt_bucket(),
         output_bucket: schedule.output_bucket(),
-        batch: request.batch.degree_and_rank().0,
+        batch: if offline.batch > 0 { offline.batch } else { request.batch.degree_and_rank().0 },
         offline,
         online,
         masked: None,
@@ -118,7 +125,7 @@ pub(crate) async fn run(
             bundle: parties.device.len(),
             decoder: run.decoder_memory(),
             online: run.session_memory(request.mode),
-            offline: if offline.tokens > 0 { offline::memory(&config, request.batch) } else { 0 },
+            offline: offline::memory(&bundle, request.means(), &offline),
             correlation_per_token: 4 * config.total_rows(),
         },
         backend: parties.backend,
@@ -160,36 +167,35 @@ async fn phases(
     parties: &Parties<'_>,
     interrupts: &Interrupts,
 ) -> Result<(Phase, Transcript, Phase)> {
-    let (config, schedule) = (run.bundle.config(), &run.schedule);
+    let schedule = &run.schedule;
     let Some(path) = parties.store.as_ref().filter(|_| request.mode != Mode::Direct) else {
-        let mut store = MemoryStore::new(config);
-        return both_phases(run, request, parties, interrupts, &mut store).await;
+        let mut store = MemoryStore::new(run.bundle.config());
+        return both_phases(run, request, parties, interrupts, &mut store, u64::MAX).await;
     };
-    let (degree, _) = request.batch.degree_and_rank();
     let tokens = (schedule.prompt_bucket() + schedule.output_bucket()) as usize;
-    let mut store = store_file::open_or_create(path, run.bundle, tokens.div_ceil(degree))?;
-    if request.mode == Mode::Masked {
-        let demand = Demand::Schedule(schedule);
-        let units = offline::units(config, &demand, &store, request.batch);
-        store_file::check_room(&store, units)?;
-    }
-    both_phases(run, request, parties, interrupts, &mut store).await
+    let units = request.means().units(run.bundle, tokens);
+    let mut store = store_file::open_or_create(path, run.bundle, units)?;
+    let room = store.room() as u64;
+    both_phases(run, request, parties, interrupts, &mut store, room).await
 }
 
-/// Prepares what the store lacks, if the mode prepares, then runs the session.
+/// Prepares what the store lacks, which has room for `room` units, if the mode prepares, then runs the
+/// session.
 async fn both_phases(
     run: &Run<'_>,
     request: &Request,
     parties: &Parties<'_>,
     interrupts: &Interrupts,
     store: &mut impl CorrelationStore,
+    room: u64,
 ) -> Result<(Phase, Transcript, Phase)> {
     // A store with correlations for a part is what mixed mode is for; a demonstration makes one.
     let demonstrates = request.mode == Mode::Mixed && parties.store.is_none();
     let mut offline = Phase::default();
     if request.mode == Mode::Masked || demonstrates {
         let demand = Demand::Schedule(&run.schedule);
-        offline = offline::fetch(&parties.host, run.bundle, store, &demand, request.batch).await?;
+        let (host, means) = (&parties.host, request.means());
+        offline = offline::fetch(host, run.bundle, store, &demand, means, room).await?;
     }
     let products = run.schedule.product_count(run.bundle.config());
     let most = demonstrates.then(|| u32::try_from(products / 2).unwrap_or(u32::MAX));
@@ -235,7 +241,8 @@ async fn beside_masked(
     let mut store = MemoryStore::new(run.bundle.config());
     let demand = Demand::Schedule(&run.schedule);
     let (host, batch) = (&parties.host, request.batch);
-    let offline = offline::fetch(host, run.bundle, &mut store, &demand, batch).await?;
+    let (means, room) = (request.means(), u64::MAX);
+    let offline = offline::fetch(host, run.bundle, &mut store, &demand, means, room).await?;
     let rows = u64::from(run.schedule.prompt_bucket() + run.schedule.output_bucket());
     let bar = crate::progress::count("masked", rows);
     let masked = run.private(host, Mode::Masked, &mut store, None, batch, |event| match event {

@@ -115,9 +115,8 @@ fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a store has room for as many more units.
-pub(crate) fn check_room(store: &FileStore, units: u64) -> Result<()> {
-    let room = store.room() as u64;
+/// Checks that a store with room for `room` more units has room for as many.
+pub(crate) fn check_room(room: u64, units: u64) -> Result<()> {
     ensure!(
         units <= room,
         "this takes {units} units, and the store has room for {room} more, which is fixed when it is \

@@ -8,55 +8,48 @@
 //! may make a check pass or fail on a property of what was encrypted: after a session with a failed
 //! check, use masked mode only with that host.
 
+mod cipher;
 mod memory;
 
+pub(crate) use cipher::{Cipher, CipherError};
 pub use memory::{DirectMemory, direct_fitting_chunk, direct_frame_bytes};
 
 use crate::session::{Mode, Product, Session, SessionError};
-use core::marker::PhantomData;
 use kernel::bundle::DeviceBundle;
-use kernel::direct::{
-    BODY_BITS, DirectShape, MASK_BITS, decrypt_switched_into, evaluation_key_body_into,
-};
-use kernel::galois::Automorphism;
-use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
+use kernel::direct::DirectShape;
 use kernel::mask::centre_into;
 use kernel::model::ModelConfig;
 use kernel::params::{DirectSet, ParameterId};
 use kernel::prime::{Prime, T};
 use kernel::ring::RingOps;
 use kernel::schedule::Schedule;
-use kernel::stream::{Label, PublicSeed, Seed};
+use kernel::stream::Seed;
 use kernel::trace::{Layout, session_automorphisms};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Purpose, SessionId, WireError, direct_payloads,
-    pack_body, packed_bits_len, result_bytes, unpack_bits,
+    BLOCK_PREFIX_BYTES, DirectSeeds, Purpose, SessionId, WireError, direct_payloads, result_bytes,
 };
-
-/// Evaluation keys of a session, at most: those of three layouts, and of the folds.
-const MAX_KEYS: usize = 128;
 
 /// A session in direct mode.
 pub type DirectSession<'a, S, R> = Session<'a, Direct<'a, S, R>>;
 
 /// Numbers under the lattice scheme.
 pub struct Direct<'a, S: DirectSet, R: RingOps> {
-    seed: Seed,
-    public: PublicSeed,
-    key_seed: Seed,
-    key_public: PublicSeed,
-    key: SecretKey<'a, S>,
-    /// Whose keys the host needs.
-    keys: heapless::Vec<Automorphism, MAX_KEYS>,
-    work: memory::Work<'a>,
-    /// Ciphertexts encrypted so far: the coordinate of the next.
-    ciphertexts: usize,
-    ring: PhantomData<R>,
+    cipher: Cipher<'a, S, R>,
 }
 
 impl<S: DirectSet, R: RingOps> core::fmt::Debug for Direct<'_, S, R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Direct").field("ciphertexts", &self.ciphertexts).finish_non_exhaustive()
+        let ciphertexts = self.cipher.ciphertexts();
+        f.debug_struct("Direct").field("ciphertexts", &ciphertexts).finish_non_exhaustive()
+    }
+}
+
+impl From<CipherError> for SessionError {
+    fn from(error: CipherError) -> Self {
+        match error {
+            CipherError::Memory => Self::Order,
+            CipherError::Wire(error) => error.into(),
+        }
     }
 }
 
@@ -88,20 +81,12 @@ impl<'a, S: DirectSet, R: RingOps> Direct<'a, S, R> {
         if chunk != direct_fitting_chunk::<S>(config, chunk) {
             return Err(SessionError::Chunk);
         }
-        let mut keys = heapless::Vec::new();
-        for sigma in session_automorphisms(config, schedule, S::N) {
-            keys.push(sigma).map_err(|_| SessionError::Order)?;
-        }
-        let (key, work) = memory.split::<S>()?;
-        let key = SecretKey::generate::<R>(&seed, key).map_err(|_| SessionError::Order)?;
-        let (public, key_seed) = (seed.derive_public(), seed.derive(Label::EvaluationKey));
-        let key_public = key_seed.derive_public();
-        let (ciphertexts, ring) = (0, PhantomData);
-        Ok(Self { seed, public, key_seed, key_public, key, keys, work, ciphertexts, ring })
+        let keys = session_automorphisms(config, schedule, S::N);
+        Ok(Self { cipher: Cipher::new(keys, seed, memory)? })
     }
 
     pub(crate) const fn seeds(&self) -> DirectSeeds {
-        DirectSeeds { ciphertexts: self.public.0, keys: self.key_public.0 }
+        self.cipher.seeds()
     }
 }
 
@@ -115,66 +100,21 @@ impl<S: DirectSet, R: RingOps> Direct<'_, S, R> {
         out: &mut [u8],
     ) -> Result<(), SessionError> {
         let factor = layout.normaliser::<T>();
-        let shape = DirectShape::of_set::<S>();
         let columns = layout.columns();
-        for (block, out) in out.chunks_exact_mut(shape.body_bytes()).enumerate() {
-            let (message, body) = self.work.residues.split_at_mut(S::N);
-            let body = &mut body[..S::BODY_WORDS];
-            message.fill(0);
-            for (token, x) in x.chunks_exact(n).enumerate() {
-                let x = x.iter().skip(block * columns).take(columns);
-                for (j, &x) in x.enumerate() {
-                    message[layout.input_exponent(j, token)] = T::mul(T::from_i32(x), factor);
+        let bytes = DirectShape::of_set::<S>().body_bytes();
+        for (block, out) in out.chunks_exact_mut(bytes).enumerate() {
+            let fill = |message: &mut [u32]| {
+                for (token, x) in x.chunks_exact(n).enumerate() {
+                    let x = x.iter().skip(block * columns).take(columns);
+                    for (j, &x) in x.enumerate() {
+                        message[layout.input_exponent(j, token)] = T::mul(T::from_i32(x), factor);
+                    }
                 }
-            }
-            let mut scratch = EncryptScratch { mask: self.work.mask, noise: self.work.noise };
-            encrypt_seeded_into::<S, R>(
-                &self.key,
-                &self.seed,
-                &self.public,
-                self.ciphertexts,
-                message,
-                body,
-                &mut scratch,
-            )
-            .map_err(|_| SessionError::Order)?;
-            pack_body(&shape, body, out)?;
-            self.ciphertexts += 1;
+            };
+            self.cipher.encrypt(fill, out)?;
         }
         Ok(())
     }
-
-    /// Decrypts one result into `message`, `rows` outputs for each token of the layout.
-    fn decrypt(&mut self, layout: &Layout, packed: &[u8]) -> Result<(), SessionError> {
-        let (mask, body) = packed.split_at(packed_bits_len(MASK_BITS, S::N));
-        let outputs = layout.rows() * layout.tokens();
-        let (masks, bodies) = self.work.results.split_at_mut(S::N);
-        let bodies = &mut bodies[..outputs];
-        take(MASK_BITS, mask, masks)?;
-        take(BODY_BITS, body, bodies)?;
-        let places =
-            (0..outputs).map(|at| layout.output_exponent(at % layout.rows(), at / layout.rows()));
-        let (message, scratch) = self.work.residues.split_at_mut(S::N);
-        decrypt_switched_into::<S, R>(
-            &self.key,
-            masks,
-            bodies,
-            places,
-            &mut message[..outputs],
-            &mut scratch[..2 * S::N],
-        )
-        .map_err(|_| SessionError::Order)
-    }
-}
-
-fn take(bits: u32, bytes: &[u8], out: &mut [u64]) -> Result<(), WireError> {
-    let count = out.len();
-    let mut words = out.iter_mut();
-    unpack_bits(bits, count, bytes, |number| {
-        if let Some(word) = words.next() {
-            *word = number;
-        }
-    })
 }
 
 impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
@@ -191,36 +131,12 @@ impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
         }
     }
 
-    /// Elements of all keys.
     fn opening_frames(&self) -> u32 {
-        (self.keys.len() * S::GADGET) as u32
+        self.cipher.key_frames()
     }
 
     fn opening(&mut self, index: u32, payload: &mut [u8]) -> Result<usize, SessionError> {
-        let (key, element) = (index as usize / S::GADGET, index as usize % S::GADGET);
-        let sigma = *self.keys.get(key).ok_or(SessionError::Order)?;
-        let shape = DirectShape::of_set::<S>();
-        let length = BLOCK_PREFIX_BYTES + shape.body_bytes();
-        let payload = payload.get_mut(..length).ok_or(WireError::Length)?;
-        let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
-        prefix.copy_from_slice(&Block { index: sigma.exponent(), count: element as u32 }.encode());
-        let body = &mut self.work.residues[..S::BODY_WORDS];
-        let mut scratch = EncryptScratch { mask: self.work.mask, noise: self.work.noise };
-        for (limb, body) in body.chunks_exact_mut(S::N).enumerate() {
-            evaluation_key_body_into::<S, R>(
-                &self.key,
-                &self.key_seed,
-                &self.key_public,
-                sigma,
-                element,
-                limb,
-                body,
-                &mut scratch,
-            )
-            .map_err(|_| SessionError::Order)?;
-        }
-        pack_body(&shape, body, packed)?;
-        Ok(length)
+        Ok(self.cipher.key_frame(index, payload)?)
     }
 
     fn hide(
@@ -254,16 +170,15 @@ impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
         for (index, packed) in payload.chunks_exact(result_bytes(&layout)).enumerate() {
             let first_token = index / blocks * layout.tokens();
             let first_row = index % blocks * layout.rows();
-            self.decrypt(&layout, packed)?;
             let rows = layout.rows().min(m - first_row);
-            let found = self.work.residues[..S::N].chunks_exact(layout.rows());
-            for (token, found) in (first_token..product.tokens).zip(found.take(layout.tokens())) {
+            let found = self.cipher.decrypt(&layout, packed)?.chunks_exact(layout.rows());
+            for (token, found) in (first_token..product.tokens).zip(found) {
                 let found = &found[..rows];
                 outputs(token, first_row, found);
                 centre_into(found, &mut y[token * m + first_row..][..rows]);
             }
         }
-        self.work.erase();
+        self.cipher.erase();
         Ok(())
     }
 }

@@ -13,6 +13,7 @@
 //! | [`session`] | the online phase, sans I/O |
 //! | [`masked`], [`direct`], [`mixed`] | how its numbers are hidden |
 //! | [`unit`](mod@unit) | the offline phase, sans I/O |
+//! | [`prepare_direct`](mod@prepare_direct) | the offline phase through direct mode's engine |
 //! | [`transport`] | frames over `embedded-io-async` |
 //! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
 //!
@@ -33,6 +34,7 @@ pub mod generate;
 pub mod masked;
 pub mod mixed;
 pub mod prepare;
+pub mod prepare_direct;
 pub mod session;
 pub mod store;
 pub mod transport;

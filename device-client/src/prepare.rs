@@ -6,7 +6,7 @@ use crate::unit::{Unit, UnitError, UnitWorkspace};
 use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
-use kernel::params::MaskedSet;
+use kernel::params::{MaskedSet, ParameterId};
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
@@ -68,13 +68,13 @@ pub enum PrepareEvent {
     },
 }
 
-/// A store with a unit under way, which is abandoned unless it is finished: when the preparation
-/// fails, and when whoever waits for it gives up.
-struct Receiving<'s, C: CorrelationStore>(&'s mut C);
+/// A store with a unit under way, or units that are held, which are abandoned unless they are finished:
+/// when the preparation fails, and when whoever waits for it gives up.
+pub(crate) struct Receiving<'s, C: CorrelationStore>(pub(crate) &'s mut C);
 
 impl<C: CorrelationStore> Drop for Receiving<'_, C> {
     fn drop(&mut self) {
-        self.0.abandon_unit();
+        self.0.abandon();
     }
 }
 
@@ -101,9 +101,7 @@ where
     C: CorrelationStore,
     N: Entropy,
 {
-    let mut id = SessionId([0; 16]);
-    entropy.fill(&mut id.0).map_err(|_| PrepareError::Entropy)?;
-    let mut link = Link { transport: Transport::new(io), id, set: S::ID, sent: 0, received: 0 };
+    let mut link = Link::new(io, S::ID, entropy)?;
     let PrepareMemory { unit: workspace, frame } = memory;
     let hello = Hello {
         digest: bundle.digest(),
@@ -131,12 +129,12 @@ where
         link.send(FrameType::UnitOpen, frame, length).await?;
         while let Some(length) = unit.bodies(payload(frame)?)? {
             link.send(FrameType::UnitBodies, frame, length).await?;
-            observe(link.transport.event());
+            observe(link.event());
         }
         loop {
             let rows = link.receive(FrameType::UnitRows, frame).await?;
             let complete = unit.rows(rows, receiving.0)?;
-            observe(link.transport.event());
+            observe(link.event());
             if complete {
                 break;
             }
@@ -145,36 +143,46 @@ where
         observe(PrepareEvent::Unit { group, kept });
     }
     link.send(FrameType::Bye, frame, 0).await?;
-    observe(link.transport.event());
+    observe(link.event());
     Ok(())
 }
 
 /// The payload part of a frame buffer.
-fn payload(frame: &mut [u8]) -> Result<&mut [u8], WireError> {
+pub(crate) fn payload(frame: &mut [u8]) -> Result<&mut [u8], WireError> {
     frame.get_mut(HEADER_BYTES..).ok_or(WireError::Length)
 }
 
-impl<Io> Transport<Io> {
-    /// The bytes since the last event.
-    fn event(&mut self) -> PrepareEvent {
-        let (up, down) = (self.bytes_up, self.bytes_down);
-        (self.bytes_up, self.bytes_down) = (0, 0);
-        PrepareEvent::Bytes { up, down }
-    }
-}
-
 /// A transport with its session and the numbers of the next frames.
-struct Link<Io> {
+pub(crate) struct Link<Io> {
     transport: Transport<Io>,
     id: SessionId,
-    set: kernel::params::ParameterId,
+    set: ParameterId,
     sent: u32,
     received: u32,
 }
 
 impl<Io: Read + Write> Link<Io> {
+    /// A link for a new session.
+    pub(crate) fn new(
+        io: Io,
+        set: ParameterId,
+        entropy: &mut impl Entropy,
+    ) -> Result<Self, PrepareError<Io::Error>> {
+        let mut id = SessionId([0; 16]);
+        entropy.fill(&mut id.0).map_err(|_| PrepareError::Entropy)?;
+        Ok(Self { transport: Transport::new(io), id, set, sent: 0, received: 0 })
+    }
+
+    /// The bytes since the last event.
+    pub(crate) const fn event(&mut self) -> PrepareEvent {
+        let transport = &mut self.transport;
+        let (up, down) = (transport.bytes_up, transport.bytes_down);
+        (transport.bytes_up, transport.bytes_down) = (0, 0);
+        PrepareEvent::Bytes { up, down }
+    }
+
     /// Sends `frame`, whose payload of `length` bytes is in place.
-    async fn send(
+    pub(crate) async fn send(
         &mut self,
         kind: FrameType,
         frame: &mut [u8],
@@ -193,7 +201,7 @@ impl<Io: Read + Write> Link<Io> {
         Ok(())
     }
 
-    async fn receive<'p>(
+    pub(crate) async fn receive<'p>(
         &mut self,
         kind: FrameType,
         frame: &'p mut [u8],

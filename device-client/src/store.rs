@@ -80,13 +80,33 @@ pub trait CorrelationStore {
     /// [`StoreError::Order`] without a unit or beyond its last row.
     fn put_row(&mut self, z: &[u32]) -> Result<(), StoreError>;
 
-    /// Ends the unit: keeps it durably if `accept`, erases it otherwise.
+    /// Ends the unit and holds it: it is whole, but neither available nor durable before it is
+    /// settled with all others that are held.
+    ///
+    /// # Errors
+    /// [`StoreError::Order`] if rows are missing, [`StoreError::Full`], or as the storage fails; the
+    /// unit is gone then, those held before are held.
+    fn hold_unit(&mut self) -> Result<(), StoreError>;
+
+    /// Settles all units that are held: makes them available, in one durable step, if `accept`, erases
+    /// them otherwise.
+    ///
+    /// # Errors
+    /// As the storage fails; none of them is available then.
+    fn settle(&mut self, accept: bool) -> Result<(), StoreError>;
+
+    /// Ends the unit and settles it: keeps it durably if `accept`, erases it otherwise. Units that are
+    /// held share its fate.
     ///
     /// # Errors
     /// [`StoreError::Order`] if rows are missing.
-    fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError>;
+    fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError> {
+        self.hold_unit()?;
+        self.settle(accept)
+    }
 
     /// Forgets the unit that was begun and will not be finished, its masks and the rows that have
-    /// come; does nothing where there is none. What is held durably is as before.
-    fn abandon_unit(&mut self);
+    /// come, and all units that are held; does nothing where there is none. What is held durably is as
+    /// before.
+    fn abandon(&mut self);
 }

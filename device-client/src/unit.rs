@@ -49,6 +49,9 @@ pub enum UnitError {
     /// The workspace has the wrong size, or the group is not of the model.
     #[error("the workspace does not fit the parameter set, or the group is unknown")]
     Workspace,
+    /// Units of the model do not fit frames of direct mode, or its weights are too large for it.
+    #[error("this model is not prepared through direct mode: use the masked method")]
+    Direct,
     /// The host broke the protocol, visibly.
     #[error(transparent)]
     Wire(#[from] WireError),

@@ -1,13 +1,16 @@
 //! The host's side of a session, sans I/O: frames in, work and frames out.
 
+mod direct;
 mod need;
 mod online;
 mod refusal;
+mod units;
 
 pub use need::{Need, Work};
 pub use refusal::Refusal;
 
 use online::Online;
+use units::DirectUnits;
 
 use crate::engine::{Engine, KeyJob, ProductJob, UnitJob};
 use kernel::bundle::ModelDigest;
@@ -67,6 +70,7 @@ pub struct Session {
 enum State {
     Opening,
     Online(Box<Online>),
+    DirectUnits(Box<DirectUnits>),
     Preparing { units_left: u32, max_payload: usize, unit: Option<Box<UnitJob>> },
     Over,
 }
@@ -111,6 +115,11 @@ impl Session {
             (State::Online(online), FrameType::EvaluationKey) if online.awaits_key() => MAX_PAYLOAD,
             (State::Online(online), FrameType::Product) if !online.awaits_key() => MAX_PAYLOAD,
             (State::Online(online), FrameType::Bye) if !online.awaits_key() => 0,
+            (State::DirectUnits(units), FrameType::EvaluationKey) if units.awaits_key() => {
+                MAX_PAYLOAD
+            }
+            (State::DirectUnits(units), FrameType::Product) if !units.awaits_key() => MAX_PAYLOAD,
+            (State::DirectUnits(units), FrameType::Bye) if !units.awaits_key() => 0,
             (State::Preparing { unit: Some(_), .. }, FrameType::UnitBodies) => MAX_PAYLOAD,
             (State::Preparing { unit: None, .. }, FrameType::UnitOpen) => 256,
             (State::Preparing { unit: None, .. }, FrameType::Bye) => 0,
@@ -138,6 +147,10 @@ impl Session {
                     Some(set) => Need::direct_product(length, shape, tokens, set),
                     None => Need::product(length, shape, tokens),
                 })
+            }
+            (State::DirectUnits(units), FrameType::EvaluationKey) => Some(units.key_need()),
+            (State::DirectUnits(units), FrameType::Product) => {
+                Some(units.unit_need(header.length as usize))
             }
             (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
                 Some(Need::unit(unit.shape(), header.set))
@@ -186,6 +199,11 @@ impl Session {
                 let max_payload = hello.max_payload as usize;
                 State::Preparing { units_left: units, max_payload, unit: None }
             }
+            Purpose::PrepareDirect { seeds, units } => {
+                let most = self.limits.units;
+                let units = DirectUnits::open(&self.engine, hello, set, &seeds, units, most)?;
+                State::DirectUnits(Box::new(units))
+            }
             _ => {
                 let online = Online::open(&self.engine, hello, set)?;
                 // Products go on with the first that is not answered, and so do their numbers.
@@ -206,27 +224,32 @@ impl Session {
     }
 
     fn key(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
-        let State::Online(online) = &mut self.state else {
-            return Err(WireError::Order.into());
+        let key = match &mut self.state {
+            State::DirectUnits(units) => units.key(payload)?,
+            State::Online(online) => {
+                let key = online.key(payload)?;
+                if !online.awaits_key() {
+                    // After the keys, whose numbers begin anew on every link, those of the products.
+                    let answered = self.sent - 1;
+                    self.received = self.received.checked_add(answered).ok_or(FaultCode::Limits)?;
+                }
+                key
+            }
+            _ => return Err(WireError::Order.into()),
         };
-        let key = online.key(payload)?;
-        if !online.awaits_key() {
-            // After the keys, whose numbers begin anew on every link, those of the products.
-            let answered = self.sent - 1;
-            self.received = self.received.checked_add(answered).ok_or(FaultCode::Limits)?;
-        }
         Ok(key.map_or(Action::Receive, |key| Action::Key(Box::new(key))))
     }
 
     fn product(&mut self, payload: &[u8]) -> Result<Action, Refusal> {
-        let State::Online(online) = &mut self.state else {
-            return Err(WireError::Order.into());
+        let job = match &mut self.state {
+            State::DirectUnits(units) => units.unit(&self.engine, payload)?,
+            State::Online(online) => online.product(self.engine.config(), payload)?,
+            _ => return Err(WireError::Order.into()),
         };
-        let job = online.product(self.engine.config(), payload)?;
         Ok(Action::Product(Box::new(job)))
     }
 
-    /// The frame that answers a product, with this payload.
+    /// The frame that answers a product or a unit of direct mode, with this payload.
     ///
     /// # Errors
     /// [`FaultCode::Internal`] if the product is too long for a frame.

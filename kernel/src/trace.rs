@@ -11,10 +11,12 @@
 
 mod layout;
 mod plan;
+mod preparation;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use layout::Layout;
 pub use plan::Plan;
+pub use preparation::PreparationRule;
 pub use session::session_automorphisms;

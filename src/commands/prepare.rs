@@ -1,7 +1,8 @@
 use crate::cli::Prepare;
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
-use crate::offline::{self, Demand};
+use crate::offline::{self, Demand, Means};
+use crate::report::Bytes;
 use crate::store_file;
 use anyhow::Result;
 use device_client::store::CorrelationStore;
@@ -13,30 +14,25 @@ pub(super) fn run(options: &Prepare) -> Result<()> {
     let bytes = BundleBytes::read(&options.model)?;
     let bundle = bytes.parse()?;
     let path = store_file::path(options.correlations.as_deref(), &options.model);
-    let (degree, _) = options.batch.degree_and_rank();
-    let units = (options.tokens as usize).div_ceil(degree);
+    let means = Means { method: options.method, batch: options.batch };
+    let units = means.units(&bundle, options.tokens as usize);
     let mut store = store_file::open_or_create(&path, &bundle, units)?;
-    let demand = Demand::Tokens(options.tokens);
-    let units = offline::units(bundle.config(), &demand, &store, options.batch);
-    store_file::check_room(&store, units)?;
+    let (demand, room) = (Demand::Tokens(options.tokens), store.room() as u64);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let phase = runtime.block_on(offline::fetch(
-        &options.host,
-        &bundle,
-        &mut store,
-        &demand,
-        options.batch,
-    ))?;
+    let fetched = offline::fetch(&options.host, &bundle, &mut store, &demand, means, room);
+    let phase = runtime.block_on(fetched)?;
     let config = bundle.config();
     let held = config.groups().map(|group| store.available(group)).min().unwrap_or(0);
     if phase.checks_passed == 0 {
         eprintln!("nothing to do: {} holds {held} tokens", path.display());
     } else {
         eprintln!(
-            "{} holds {held} tokens ({} units in {:.1} s, all checks passed)",
+            "{} holds {held} tokens ({} units in {:.1} s, all checks passed); {} up, {} down",
             path.display(),
             phase.checks_passed,
-            phase.seconds
+            phase.seconds,
+            Bytes(phase.bytes_up),
+            Bytes(phase.bytes_down)
         );
     }
     Ok(())

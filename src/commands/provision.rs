@@ -35,7 +35,8 @@ pub(super) fn run(options: &Provision) -> Result<()> {
     let path = store_file::path(options.correlations.as_deref(), &options.model);
     let units = tokens.div_ceil(UNIT);
     let mut store = store_file::open_or_create(&path, &bundle, units)?;
-    store_file::check_room(&store, units as u64 * u64::from(bundle.config().group_count()))?;
+    let units = units as u64 * u64::from(bundle.config().group_count());
+    store_file::check_room(store.room() as u64, units)?;
     let length = Bytes(4 * bundle.config().total_rows() as u64 * u64::from(options.tokens));
     eprintln!("provisioning {tokens} tokens: {length} in {}", path.display());
     let all = u64::from(options.tokens) * u64::from(bundle.config().group_count());

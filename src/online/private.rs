@@ -141,6 +141,8 @@ impl Run<'_> {
             seconds: started.elapsed().as_secs_f64(),
             prompt_seconds,
             tokens: u64::from(self.schedule.output_bucket()),
+            method: None,
+            batch: 0,
             bytes_up,
             bytes_down,
             key_bytes: mode.is_direct().then_some(opening_up),

@@ -8,6 +8,7 @@ mod files;
 mod halves;
 mod help;
 mod prepare;
+mod prepare_direct;
 mod prompts;
 mod signals;
 mod store;

@@ -15,5 +15,6 @@ mod pace;
 mod parallel;
 mod prefixes;
 mod preparation;
+mod preparation_direct;
 mod tamper;
 mod verdicts;

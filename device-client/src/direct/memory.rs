@@ -1,4 +1,4 @@
-use crate::session::{MAX_CHUNK, SessionError};
+use crate::session::MAX_CHUNK;
 use kernel::direct::DirectShape;
 use kernel::glwe::SecretKey;
 use kernel::model::ModelConfig;
@@ -63,17 +63,17 @@ impl<'a> DirectMemory<'a> {
         2 * S::N
     }
 
-    /// The key's words, and the rest.
-    pub(super) fn split<S: DirectSet>(self) -> Result<(&'a mut [u32], Work<'a>), SessionError> {
+    /// The key's words, and the rest; `None` if a length is wrong.
+    pub(super) fn split<S: DirectSet>(self) -> Option<(&'a mut [u32], Work<'a>)> {
         let fits = self.words.len() == Self::words::<S>()
             && self.results.len() == Self::results::<S>()
             && self.noise.len() == S::N;
         if !fits {
-            return Err(SessionError::Order);
+            return None;
         }
         let (key, rest) = self.words.split_at_mut(SecretKey::<S>::WORDS);
         let (residues, mask) = rest.split_at_mut(work_words::<S>());
-        Ok((key, Work { residues, mask, results: self.results, noise: self.noise }))
+        Some((key, Work { residues, mask, results: self.results, noise: self.noise }))
     }
 }
 

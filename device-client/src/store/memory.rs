@@ -12,6 +12,8 @@ pub struct MemoryStore {
     groups: Vec<Group>,
     /// The unit that is being received.
     open: Option<Receiving>,
+    /// Units that wait to be settled.
+    held: Vec<(GroupId, Unit)>,
     /// Refused units, to be erased with the next reservation: erasing one takes time, and the
     /// pause after a unit must not tell its verdict.
     refused: Vec<Unit>,
@@ -50,7 +52,7 @@ impl MemoryStore {
             .filter_map(|group| config.shape(group))
             .map(|GroupShape { rows, columns }| Group { rows, columns, ..Group::default() })
             .collect();
-        Self { groups, open: None, refused: Vec::new() }
+        Self { groups, open: None, held: Vec::new(), refused: Vec::new() }
     }
 
     /// Bytes of z that are held.
@@ -132,20 +134,27 @@ impl CorrelationStore for MemoryStore {
         self.open.as_mut().ok_or(StoreError::Order)?.put_row(z)
     }
 
-    fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError> {
+    fn hold_unit(&mut self) -> Result<(), StoreError> {
         let Receiving { group, tokens, masks, z, .. } =
             self.open.take().ok_or(StoreError::Order)?.complete()?;
-        let unit = Unit { masks, tokens, used: 0, z };
-        if accept {
-            self.groups[group.0 as usize].units.push_back(unit);
-        } else {
-            self.refused.push(unit);
+        self.held.push((group, Unit { masks, tokens, used: 0, z }));
+        Ok(())
+    }
+
+    fn settle(&mut self, accept: bool) -> Result<(), StoreError> {
+        for (group, unit) in self.held.drain(..) {
+            if accept {
+                self.groups[group.0 as usize].units.push_back(unit);
+            } else {
+                self.refused.push(unit);
+            }
         }
         Ok(())
     }
 
-    fn abandon_unit(&mut self) {
+    fn abandon(&mut self) {
         self.open = None;
+        self.held.clear();
     }
 }
 
@@ -219,15 +228,48 @@ mod tests {
         let mut store = store();
         let head = GroupId(4);
         put(&mut store, 4, 3, 2, 100);
-        store.abandon_unit();
+        store.abandon();
         store.begin_unit(head, 1, Seed::from_bytes([0; 32])).unwrap();
         store.put_row(&[1]).unwrap();
-        store.abandon_unit();
+        store.abandon();
         assert_eq!(store.put_row(&[1]), Err(StoreError::Order));
         assert_eq!(store.finish_unit(true), Err(StoreError::Order));
         assert_eq!(store.available(head), 2);
         put(&mut store, 4, 3, 2, 200);
         assert_eq!(store.available(head), 4);
+    }
+
+    /// Holds a unit of the head: three rows.
+    fn hold(store: &mut MemoryStore, tokens: u32, base: u32) {
+        store.begin_unit(GroupId(4), tokens as usize, Seed::from_bytes([base as u8; 32])).unwrap();
+        for row in 0..3 {
+            let z: Vec<u32> = (0..tokens).map(|k| base + 10 * k + row).collect();
+            store.put_row(&z).unwrap();
+        }
+        store.hold_unit().unwrap();
+    }
+
+    #[test]
+    fn held_units_are_available_together_once_they_are_settled() {
+        let mut store = store();
+        let head = GroupId(4);
+        for (accept, expected) in [(true, 3), (false, 3), (true, 6)] {
+            hold(&mut store, 2, 100);
+            hold(&mut store, 1, 200);
+            assert!(store.available(head) < expected || !accept);
+            store.settle(accept).unwrap();
+            assert_eq!(store.available(head), expected);
+        }
+        hold(&mut store, 2, 100);
+        store.abandon();
+        store.settle(true).unwrap();
+        assert_eq!(store.available(head), 6);
+        store.reserve(&|g| if g == head { 3 } else { 0 }).unwrap();
+        let (mut r, mut z) = ([0; 4], [0; 3]);
+        for (first, seed, token) in [(100, 100, 0), (110, 100, 1), (200, 200, 0)] {
+            store.take(head, &mut r, &mut z).unwrap();
+            assert_eq!((r, z), (mask(seed, token), [first, first + 1, first + 2]));
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Everything secret is under an AEAD. One *state* says what there is: the sequence number, how
 //! many tokens of each group are used, and where each unit lies with its mask seed. It is kept in
 //! two slots that are written in turn, so that a torn write leaves the other. A change of state is
-//! one write and one synchronisation; nothing leaves the device before.
+//! one write and one synchronisation; nothing leaves the device before. Units that are held are
+//! records that no state names, until one names them all.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -83,6 +84,8 @@ pub struct SealedStore<M: Medium, W: Witness, E: Entropy> {
     /// For each group the next reserved token; reserved up to the state's `used`.
     cursors: Vec<u64>,
     open: Option<Receiving>,
+    /// Units whose records are written and that no state names yet. Their first tokens have no number.
+    held: Vec<Entry>,
 }
 
 impl<M: Medium, W: Witness, E: Entropy> core::fmt::Debug for SealedStore<M, W, E> {
@@ -167,6 +170,7 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
             slot,
             retired: Vec::new(),
             open: None,
+            held: Vec::new(),
         }
     }
 
@@ -193,24 +197,26 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
         masks: Seed,
         z: &[u32],
     ) -> Result<(), StoreError> {
-        self.write_unit(group, tokens, masks, z, true)
+        if !self.held.is_empty() {
+            return Err(StoreError::Order);
+        }
+        self.hold(group, tokens, masks, z)?;
+        self.settle(true)
     }
 
-    /// Writes a unit's records and a state, which names the unit if `keep`.
-    fn write_unit(
+    /// Writes a unit's records where nothing else is.
+    fn hold(
         &mut self,
         group: GroupId,
         tokens: usize,
         masks: Seed,
         z: &[u32],
-        keep: bool,
     ) -> Result<(), StoreError> {
-        let group = group.0 as usize;
-        let rows = self.shapes.get(group).ok_or(StoreError::Order)?.rows;
+        let rows = self.shapes.get(group.0 as usize).ok_or(StoreError::Order)?.rows;
         if tokens == 0 || z.len() != tokens * rows {
             return Err(StoreError::Order);
         }
-        if self.state.entries.len() == self.header.capacity() {
+        if self.room() == 0 {
             return Err(StoreError::Full);
         }
         let record = 4 * rows + TAG_BYTES;
@@ -224,31 +230,18 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
             let at = offset + (token * record) as u64;
             self.medium.write(at, &bytes).map_err(storage)?;
         }
-        self.medium.sync().map_err(storage)?;
-        let first = self.state.next[group];
-        if keep {
-            let (group, tokens) = (group as u32, tokens as u32);
-            self.state.next[group as usize] += u64::from(tokens);
-            self.state.entries.push(Entry { group, tokens, first, offset, masks });
-        }
-        if let Err(error) = self.commit_state() {
-            // What the storage holds is unknown now: the number moves on, the unit is not offered.
-            if keep {
-                self.state.entries.pop();
-                self.state.next[group] = first;
-            }
-            return Err(sealed(error));
-        }
+        self.held.push(Entry { group: group.0, tokens: tokens as u32, first: 0, offset, masks });
         Ok(())
     }
 
-    /// The lowest place where `length` bytes are free of units, those under way included.
+    /// The lowest place where `length` bytes are free of units, those under way and held included.
     fn free_region(&self, length: u64) -> u64 {
         let mut busy: Vec<(u64, u64)> = self
             .state
             .entries
             .iter()
             .chain(&self.retired)
+            .chain(&self.held)
             .map(|entry| (entry.offset, entry.offset + entry.length(&self.shapes)))
             .collect();
         busy.sort_unstable();
@@ -262,10 +255,10 @@ impl<M: Medium, W: Witness, E: Entropy> SealedStore<M, W, E> {
         at
     }
 
-    /// Units that there is room for beside those that are held.
+    /// Units that there is room for beside those that there are.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.header.capacity() - self.state.entries.len()
+        self.header.capacity() - self.state.entries.len() - self.held.len()
     }
 
     /// Where the last unit ends on the medium, which is not shorter unless it is damaged.
@@ -372,14 +365,36 @@ impl<M: Medium, W: Witness, E: Entropy> CorrelationStore for SealedStore<M, W, E
         self.open.as_mut().ok_or(StoreError::Order)?.put_row(z)
     }
 
-    fn finish_unit(&mut self, accept: bool) -> Result<(), StoreError> {
+    fn hold_unit(&mut self) -> Result<(), StoreError> {
         let Receiving { group, tokens, masks, z, .. } =
             self.open.take().ok_or(StoreError::Order)?.complete()?;
-        // A refused unit costs the same writes: the host must not see the verdict in the pause.
-        self.write_unit(group, tokens, masks, &z.0, accept)
+        self.hold(group, tokens, masks, &z.0)
     }
 
-    fn abandon_unit(&mut self) {
+    fn settle(&mut self, accept: bool) -> Result<(), StoreError> {
+        let held = core::mem::take(&mut self.held);
+        if held.is_empty() {
+            return Ok(());
+        }
+        self.medium.sync().map_err(storage)?;
+        let (units, next) = (self.state.entries.len(), self.state.next.clone());
+        // Refused units cost the same writes: the host must not see the verdict in the pause.
+        for mut entry in held.into_iter().filter(|_| accept) {
+            let next = &mut self.state.next[entry.group as usize];
+            entry.first = *next;
+            *next += u64::from(entry.tokens);
+            self.state.entries.push(entry);
+        }
+        self.commit_state().map_err(|error| {
+            // What the storage holds is unknown now: the number moves on, the units are not offered.
+            self.state.entries.truncate(units);
+            self.state.next = next;
+            sealed(error)
+        })
+    }
+
+    fn abandon(&mut self) {
         self.open = None;
+        self.held.clear();
     }
 }

@@ -1,7 +1,7 @@
 use super::{Engine, Keys};
 use kernel::accel::AccelError;
 use kernel::accel::ring::Ciphertexts;
-use kernel::direct::{BODY_BITS, DirectShape, MASK_BITS};
+use kernel::direct::{BODY_BITS, MASK_BITS};
 use kernel::model::{GroupId, GroupShape};
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
@@ -12,7 +12,7 @@ use kernel::wire::{
 };
 use std::sync::Arc;
 
-/// One product of the online phase.
+/// One product of the online phase, or one unit of a preparation in direct mode.
 #[derive(Debug)]
 pub struct ProductJob {
     group: GroupId,
@@ -48,7 +48,7 @@ impl ProductJob {
         Ok(Self { group, tokens, input: Input::Masked(x) })
     }
 
-    /// A product of ciphertexts, the first of which has coordinate `first` under `seed`.
+    /// A product of ciphertexts in `layout`, the first of which has coordinate `first` under `seed`.
     ///
     /// # Errors
     /// [`WireError`].
@@ -56,13 +56,13 @@ impl ProductJob {
         group: GroupId,
         tokens: usize,
         shape: GroupShape,
+        layout: Layout,
         keys: &Arc<Keys>,
         seed: PublicSeed,
         first: u64,
         packed: &[u8],
     ) -> Result<Self, WireError> {
         let set = keys.shape();
-        let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
         let size = direct_payloads(set, &layout, (shape.rows, shape.columns), tokens);
         if packed.len() + BLOCK_PREFIX_BYTES != size.0 {
             return Err(WireError::Length);
@@ -80,8 +80,7 @@ impl ProductJob {
 
     /// Ciphertexts of a direct product of `tokens` rows.
     #[must_use]
-    pub fn ciphertexts(set: &DirectShape, shape: GroupShape, tokens: usize) -> u64 {
-        let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
+    pub const fn ciphertexts(layout: &Layout, shape: GroupShape, tokens: usize) -> u64 {
         (tokens.div_ceil(layout.tokens()) * layout.input_blocks(shape.columns)) as u64
     }
 

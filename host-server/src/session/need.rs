@@ -51,6 +51,11 @@ impl Need {
         let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
         let size = (shape.rows, shape.columns);
         let (_, reply) = direct_payloads(set, &layout, size, tokens);
+        Self::direct_unit(payload, reply)
+    }
+
+    /// A product of ciphertexts of `payload` bytes, with a reply of at most `reply`.
+    pub(super) fn direct_unit(payload: usize, reply: usize) -> Self {
         // Packed, as words, and in their frame.
         let memory = 2 * payload + 3 * reply;
         Self {

@@ -1,11 +1,10 @@
 use super::Refusal;
-use crate::engine::{Engine, KeyJob, Keys, ProductJob};
+use super::direct::Direct;
+use crate::engine::{Engine, KeyJob, ProductJob};
 use kernel::direct::DirectShape;
-use kernel::galois::Automorphism;
-use kernel::model::ModelConfig;
+use kernel::model::{GroupShape, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::schedule::{Schedule, ScheduledProduct};
-use kernel::stream::PublicSeed;
 use kernel::trace::{Layout, session_automorphisms};
 use kernel::wire::{
     Block, DirectSeeds, FaultCode, Hello, MAX_PAYLOAD, Purpose, WireError, direct_payloads,
@@ -21,16 +20,6 @@ pub(super) struct Online {
     /// Products that are masked, the schedule's first.
     masked: u64,
     direct: Option<Direct>,
-}
-
-struct Direct {
-    keys: Arc<Keys>,
-    seed: PublicSeed,
-    /// Keys that have not come yet, the next last.
-    due: Vec<Automorphism>,
-    key: Option<KeyJob>,
-    /// The coordinate of the next ciphertext.
-    next: u64,
 }
 
 /// What an opening says of a session that generates.
@@ -88,19 +77,17 @@ impl Online {
         }
         let direct = match (terms.seeds, shape) {
             (Some(seeds), Some(shape)) => {
-                let keys = Keys::open(engine, set, &PublicSeed(seeds.keys))
-                    .map_err(|_| FaultCode::Limits)?;
-                let mut due: Vec<_> =
-                    session_automorphisms(&config, &schedule, shape.degree).collect();
-                due.reverse();
                 let before = (0..).zip(schedule.products(&config)).take(answered as usize);
                 let next = before
                     .filter(|&(index, _)| index >= terms.masked)
                     .filter_map(|(_, product)| Some((config.shape(product.group)?, product.tokens)))
-                    .map(|(group, tokens)| ProductJob::ciphertexts(&shape, group, tokens as usize))
+                    .map(|(group, tokens)| {
+                        let layout = layout(&shape, group, tokens as usize);
+                        ProductJob::ciphertexts(&layout, group, tokens as usize)
+                    })
                     .sum();
-                let seed = PublicSeed(seeds.ciphertexts);
-                Some(Direct { keys: Arc::new(keys), seed, due, key: None, next })
+                let keys = session_automorphisms(&config, &schedule, shape.degree);
+                Some(Direct::open(engine, set, &seeds, keys, next)?)
             }
             _ => None,
         };
@@ -112,32 +99,17 @@ impl Online {
 
     /// Whether the next frame carries an element of a key.
     pub(super) fn awaits_key(&self) -> bool {
-        self.direct.as_ref().is_some_and(|direct| !direct.due.is_empty())
+        self.direct.as_ref().is_some_and(Direct::awaits_key)
     }
 
     /// Bytes that the session's keys take in all.
     pub(super) fn key_bytes(&self) -> usize {
-        self.direct.as_ref().map_or(0, |direct| {
-            // One more is on its way in.
-            (direct.due.len() + 1) * Keys::bytes(direct.keys.shape())
-        })
+        self.direct.as_ref().map_or(0, Direct::key_bytes)
     }
 
     /// Takes in an element of a key; the key, when it is whole.
     pub(super) fn key(&mut self, payload: &[u8]) -> Result<Option<KeyJob>, Refusal> {
-        let direct = self.direct.as_mut().ok_or(WireError::Order)?;
-        let automorphism = *direct.due.last().ok_or(WireError::Order)?;
-        let mut key = direct
-            .key
-            .take()
-            .unwrap_or_else(|| KeyJob::new(Arc::clone(&direct.keys), automorphism));
-        if key.receive(payload)? {
-            direct.due.pop();
-            Ok(Some(key))
-        } else {
-            direct.key = Some(key);
-            Ok(None)
-        }
+        self.direct.as_mut().ok_or(WireError::Order)?.key(payload)
     }
 
     /// The next product, and whether it is masked.
@@ -147,7 +119,7 @@ impl Online {
 
     /// The parameter set of direct products.
     pub(super) fn shape(&self) -> Option<&DirectShape> {
-        self.direct.as_ref().map(|direct| direct.keys.shape())
+        self.direct.as_ref().map(Direct::shape)
     }
 
     /// Takes in a product.
@@ -167,11 +139,14 @@ impl Online {
             return Ok(ProductJob::masked(group, tokens, shape, packed)?);
         }
         let direct = self.direct.as_mut().ok_or(WireError::Order)?;
-        let (keys, seed, first) = (&direct.keys, direct.seed, direct.next);
-        let job = ProductJob::direct(group, tokens, shape, keys, seed, first, packed)?;
-        direct.next += ProductJob::ciphertexts(keys.shape(), shape, tokens);
-        Ok(job)
+        let layout = layout(direct.shape(), shape, tokens);
+        direct.product(group, tokens, shape, layout, packed)
     }
+}
+
+/// The layout of a product of a session that generates.
+fn layout(set: &DirectShape, shape: GroupShape, tokens: usize) -> Layout {
+    Layout::for_product(set.degree, shape.rows, shape.columns, tokens)
 }
 
 /// Payload bytes of the largest masked product.
@@ -186,8 +161,8 @@ fn direct_payload(config: &ModelConfig, set: &DirectShape, schedule: &Schedule) 
     let shapes = || config.groups().filter_map(|group| config.shape(group));
     let rest = schedule.prompt_bucket() % schedule.chunk();
     let payload = |tokens: usize| {
-        let of = |shape: kernel::model::GroupShape| {
-            let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
+        let of = |shape: GroupShape| {
+            let layout = layout(set, shape, tokens);
             let (up, down) = direct_payloads(set, &layout, (shape.rows, shape.columns), tokens);
             up.max(down)
         };

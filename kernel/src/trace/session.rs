@@ -6,8 +6,6 @@ use crate::schedule::Schedule;
 /// The automorphisms whose keys a session in direct mode needs, in the order of their exponents:
 /// those of the layouts of all products of its schedule.
 ///
-/// Without memory, each next one is found by going through all products' shapes again.
-///
 /// ```
 /// use kernel::model::ModelConfig;
 /// use kernel::schedule::Schedule;
@@ -38,15 +36,25 @@ pub fn session_automorphisms(
     degree: usize,
 ) -> impl Iterator<Item = Automorphism> + use<> {
     let (config, schedule) = (*config, *schedule);
-    let after = move |last: u32| {
+    in_order(move || {
         // Steps of a whole chunk, of what remains of the prompt, and of one row.
         let rest = schedule.prompt_bucket() % schedule.chunk();
         let tokens = [schedule.chunk(), rest.max(1), 1];
         let shapes = config.groups().filter_map(move |group| config.shape(group));
-        let layouts = shapes.flat_map(move |shape| {
+        shapes.flat_map(move |shape| {
             tokens.map(|t| Layout::for_product(degree, shape.rows, shape.columns, t as usize))
-        });
-        layouts
+        })
+    })
+}
+
+/// The automorphisms that products in these layouts need, in the order of their exponents.
+///
+/// Without memory, each next one is found by going through all layouts again.
+pub(super) fn in_order<I: Iterator<Item = Layout>>(
+    layouts: impl Fn() -> I,
+) -> impl Iterator<Item = Automorphism> {
+    let after = move |last: u32| {
+        layouts()
             .flat_map(|layout| Plan::new(&layout).automorphisms().chain(layout.folds()))
             .filter(|sigma| sigma.exponent() > last)
             .min()

@@ -1,4 +1,6 @@
 use super::*;
+use crate::direct::DirectShape;
+use crate::model::ModelConfig;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::vec::Vec;
@@ -58,4 +60,89 @@ fn layouts_that_do_not_fit_are_refused() {
     assert!(Layout::new(64, 1, 1, 128).is_none());
     assert_eq!(Layout::fitting(64, 1000, 1000, 1), Layout::new(64, 64, 64, 1).unwrap());
     assert_eq!(Layout::fitting(64, 1, 5, 3), Layout::new(64, 1, 8, 4).unwrap());
+}
+
+/// A model of this shape; query heads as wide as the hidden state.
+fn model(vocab: u32, hidden: u32, layers: u32, intermediate: u32) -> ModelConfig {
+    let (heads, kv_heads, head_dim) = (hidden / 8, hidden / 16, 8);
+    let (context, rms_eps) = (64, 1e-5);
+    ModelConfig { vocab, hidden, layers, heads, kv_heads, head_dim, intermediate, context, rms_eps }
+}
+
+fn direct_sets() -> [DirectShape; 3] {
+    use crate::params::ParameterId::{Direct4096, InsecureDirect8, InsecureDirect64};
+    [Direct4096, InsecureDirect64, InsecureDirect8].map(|set| DirectShape::of(set).unwrap())
+}
+
+/// The bytes of a session, counted frame by frame, for a T that need not be the rule's.
+fn counted(config: &ModelConfig, set: &DirectShape, tokens: usize) -> Option<usize> {
+    let mut keys = BTreeSet::new();
+    let mut bytes = 0;
+    for shape in config.groups().map(|group| config.shape(group).unwrap()) {
+        let width = set.degree / tokens;
+        let rows = shape.rows.next_power_of_two().min(width);
+        let columns = shape.columns.next_power_of_two().min(width);
+        let layout = Layout::new(set.degree, rows, columns, tokens).unwrap();
+        keys.extend(Plan::new(&layout).automorphisms());
+        keys.extend(layout.folds());
+        let limbs =
+            |count: usize| set.limbs().iter().map(move |l| (l.bits as usize * count).div_ceil(8));
+        let up = shape.columns.div_ceil(columns) * limbs(set.degree).sum::<usize>();
+        let result = (42 * set.degree).div_ceil(8) + (36 * rows * tokens).div_ceil(8);
+        let down = shape.rows.div_ceil(rows) * result;
+        if up.max(down) + 8 > 1 << 20 {
+            return None;
+        }
+        bytes += 1024_usize.div_ceil(tokens) * (up + down + 2 * 40);
+    }
+    let body = set.limbs().iter().map(|l| (l.bits as usize * set.degree).div_ceil(8));
+    Some(bytes + keys.len() * set.elements() * (40 + body.sum::<usize>()))
+}
+
+/// The rule's T is the smallest of those that move nearly the fewest bytes, and its counts are those
+/// of the frames.
+#[test]
+fn preparations_move_as_few_bytes_as_they_can() {
+    let mut chosen = BTreeSet::new();
+    for set in &direct_sets() {
+        for config in [
+            model(1024, 128, 5, 352),
+            model(32_000, 64, 2, 1000),
+            model(300, 512, 12, 1536),
+            model(29, 16, 1, 12),
+            model(32_000, 4096, 32, 11_008),
+        ] {
+            let all = (0..=set.degree.ilog2()).map(|log| counted(&config, set, 1 << log));
+            let all: Vec<_> = all.collect();
+            let least = all.iter().flatten().min().copied();
+            let expected = least.map(|least| {
+                let near = |bytes: &Option<usize>| bytes.is_some_and(|b| b <= least + least / 16);
+                all.iter().position(near).unwrap()
+            });
+            let rule = PreparationRule::new(&config, set);
+            let found = rule.map(|rule| {
+                let (up, down) = rule.bytes(1024);
+                assert_eq!(counted(&config, set, rule.tokens()), Some(up + down));
+                assert!(rule.largest_payload() <= 1 << 20);
+                let keys: Vec<_> = rule.automorphisms().collect();
+                assert!(keys.is_sorted() && keys.windows(2).all(|pair| pair[0] != pair[1]));
+                for group in config.groups() {
+                    let layout = rule.layout(config.shape(group).unwrap());
+                    let mut needed = Plan::new(&layout).automorphisms().chain(layout.folds());
+                    assert!(needed.all(|sigma| keys.contains(&sigma)));
+                }
+                chosen.insert((set.degree, rule.tokens()));
+                rule.tokens().ilog2() as usize
+            });
+            assert_eq!(found, expected, "{config:?}");
+        }
+    }
+    assert!(chosen.contains(&(4096, 32)) && chosen.contains(&(4096, 1)), "{chosen:?}");
+}
+
+/// A head of more outputs than one frame carries at any T.
+#[test]
+fn models_whose_units_do_not_fit_a_frame_have_no_preparation() {
+    let config = model(1 << 18, 64, 1, 64);
+    assert_eq!(PreparationRule::new(&config, &direct_sets()[0]), None);
 }

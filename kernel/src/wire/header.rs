@@ -35,8 +35,8 @@ pub enum FrameType {
     Hello = 1,
     /// Host: the session is open. Body: [`Welcome`](super::Welcome).
     Welcome = 2,
-    /// Device: a product. A [`Block`](super::Block) of (group, tokens), then residues mod t in masked
-    /// mode, packed bodies in direct mode.
+    /// Device: a product, or a unit of a preparation in direct mode. A [`Block`](super::Block) of
+    /// (group, tokens), then residues mod t in masked mode, packed bodies in direct mode.
     Product = 3,
     /// Host: its answer. The same block, then residues mod t, or the results of direct mode.
     ProductReply = 4,

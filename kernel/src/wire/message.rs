@@ -73,6 +73,14 @@ pub enum Purpose {
         /// Products that are masked: the schedule's first.
         masked: u32,
     },
+    /// Fetch correlations through direct mode's products of the masks. Evaluation keys follow, then
+    /// this many units. Such a session is not resumed.
+    PrepareDirect {
+        /// The seeds of the session's masks.
+        seeds: DirectSeeds,
+        /// Number of units.
+        units: u32,
+    },
 }
 
 /// The public seeds of a session in direct mode.

@@ -77,9 +77,13 @@ impl CorrelationStore for Chosen {
         Err(StoreError::Order)
     }
 
-    fn finish_unit(&mut self, _: bool) -> Result<(), StoreError> {
+    fn hold_unit(&mut self) -> Result<(), StoreError> {
         Err(StoreError::Order)
     }
 
-    fn abandon_unit(&mut self) {}
+    fn settle(&mut self, _: bool) -> Result<(), StoreError> {
+        Err(StoreError::Order)
+    }
+
+    fn abandon(&mut self) {}
 }

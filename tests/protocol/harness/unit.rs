@@ -2,12 +2,17 @@ use super::link::{LinkError, Loopback};
 use super::model::Model;
 use super::now;
 use super::random::Rng;
+use device_client::direct::DirectMemory;
 use device_client::prepare::{PrepareError, PrepareEvent, PrepareMemory, prepare};
+use device_client::prepare_direct::{
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
+    prepare_direct_words,
+};
 use device_client::store::CorrelationStore;
 use device_client::unit::{UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
-use kernel::params::MaskedSet;
+use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
 use kernel::wire::HEADER_BYTES;
 
@@ -58,4 +63,58 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     payload: usize,
 ) -> Prepared<LinkError> {
     now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
+}
+
+/// A preparation through direct mode over any stream.
+pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
+    model: &Model,
+    io: Io,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    seed: u64,
+) -> Prepared<Io::Error> {
+    let (bundle, mut entropy) = (model.bundle(), Rng(seed));
+    let rule = preparation_rule::<S>(&bundle).unwrap();
+    let mut residues = vec![0; DirectMemory::words::<S>()];
+    let mut results = vec![0; DirectMemory::results::<S>()];
+    let mut noise = vec![0; S::N];
+    let mut words = vec![0; prepare_direct_words(&rule)];
+    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    let memory = PrepareDirectMemory {
+        cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
+        words: &mut words,
+        frame: &mut frame,
+    };
+    let mut verdicts = Vec::new();
+    let observe = |event| {
+        if let PrepareEvent::Unit { group, kept } = event {
+            verdicts.push((group, kept));
+        }
+    };
+    let result = prepare_direct::<S, Scalar, _, _, _>(
+        io,
+        &bundle,
+        store,
+        units,
+        &mut entropy,
+        memory,
+        observe,
+    )
+    .await;
+    // The key, masks, images and noise are gone, however it ended.
+    let erased = [&residues[..DirectMemory::words::<S>() - S::N], &words[..]];
+    assert!(erased.iter().all(|words| words.iter().all(|&word| word == 0)));
+    assert!(noise.iter().all(|&e| e == 0));
+    Prepared { result, units: verdicts }
+}
+
+/// The same over a loopback.
+pub(crate) fn prepare_direct_here<S: DirectSet>(
+    model: &Model,
+    host: &Loopback,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    seed: u64,
+) -> Prepared<LinkError> {
+    now(prepare_direct_over::<S, _>(model, host.link(), store, units, seed))
 }

@@ -205,29 +205,83 @@ struct Ledger {
     /// Every mask that was ever handed out.
     masks: BTreeSet<Vec<u32>>,
     next_unit: u64,
+    /// What was being settled when the power went.
+    together: Option<Together>,
+}
+
+/// Tokens that were available, and units that are settled together: group and tokens of each.
+type Together = (Vec<u32>, Vec<(usize, u32)>);
+
+/// Begins a unit of a random group, and all its rows: how many tokens of which group.
+fn receive(
+    store: &mut Store,
+    ledger: &mut Ledger,
+    rng: &mut Rng,
+) -> Result<(usize, u32), StoreError> {
+    let group = rng.below(u64::from(GROUPS)) as usize;
+    let tokens = 1 + rng.below(3) as usize;
+    ledger.next_unit += 1;
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&ledger.next_unit.to_le_bytes());
+    store.begin_unit(GroupId(group as u32), tokens, Seed::from_bytes(seed))?;
+    for row in 0..shapes(&CONFIG)[group].rows {
+        // z says which unit, token and row it is.
+        let z: Vec<u32> = (0..tokens)
+            .map(|token| (ledger.next_unit as u32) * 1000 + (token * 20 + row) as u32)
+            .collect();
+        store.put_row(&z)?;
+    }
+    Ok((group, tokens as u32))
+}
+
+/// Several units that are held, then settled together, or abandoned.
+#[expect(clippy::panic_in_result_fn, reason = "test code")]
+fn hold_some(store: &mut Store, ledger: &mut Ledger, rng: &mut Rng) -> Result<(), StoreError> {
+    let before: Vec<u32> = (0..GROUPS).map(|group| store.available(GroupId(group))).collect();
+    let mut held = Vec::new();
+    let outcome = (0..1 + rng.below(3)).try_for_each(|_| {
+        held.push(receive(store, ledger, rng)?);
+        store.hold_unit()
+    });
+    let unchanged = |store: &Store| {
+        before.iter().zip(0..).all(|(&tokens, group)| store.available(GroupId(group)) == tokens)
+    };
+    assert!(unchanged(store), "a held unit is available");
+    let fate = if outcome.is_ok() { rng.below(4) } else { 3 };
+    match fate {
+        0 | 1 => {
+            for &(group, tokens) in &held {
+                ledger.most[group] += tokens;
+            }
+            // All of them or none: no state in between may open.
+            ledger.together = Some((before, held.clone()));
+            store.settle(true)?;
+            ledger.together = None;
+            for (group, tokens) in held {
+                ledger.least[group] += tokens;
+            }
+        }
+        2 => {
+            store.settle(false)?;
+            assert!(unchanged(store), "a refused unit is available");
+        }
+        _ => store.abandon(),
+    }
+    outcome
 }
 
 /// One random operation; an error means that the power is gone.
 #[expect(clippy::panic_in_result_fn, reason = "test code")]
 fn operate(store: &mut Store, ledger: &mut Ledger, rng: &mut Rng) -> Result<(), StoreError> {
-    let group = rng.below(u64::from(GROUPS)) as usize;
-    let shape = shapes(&CONFIG)[group];
-    if rng.below(3) < 2 {
-        let tokens = 1 + rng.below(3) as usize;
-        ledger.next_unit += 1;
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&ledger.next_unit.to_le_bytes());
-        store.begin_unit(GroupId(group as u32), tokens, Seed::from_bytes(seed))?;
-        for row in 0..shape.rows {
-            // z says which unit, token and row it is.
-            let z: Vec<u32> = (0..tokens)
-                .map(|token| (ledger.next_unit as u32) * 1000 + (token * 20 + row) as u32)
-                .collect();
-            store.put_row(&z)?;
-        }
-        ledger.most[group] += tokens as u32;
+    let choice = rng.below(6);
+    if choice < 2 {
+        return hold_some(store, ledger, rng);
+    }
+    if choice < 4 {
+        let (group, tokens) = receive(store, ledger, rng)?;
+        ledger.most[group] += tokens;
         store.finish_unit(true)?;
-        ledger.least[group] += tokens as u32;
+        ledger.least[group] += tokens;
     } else {
         let wanted: Vec<u32> = (0..GROUPS)
             .map(|g| rng.below(u64::from(store.available(GroupId(g))) + 1) as u32)
@@ -277,6 +331,12 @@ fn live(seed: u64, sittings: usize, cut_at: impl Fn(usize, &mut Rng) -> u64) -> 
                 assert!(available >= ledger.least[index], "a finished unit is lost");
                 assert!(available <= ledger.most[index], "a reserved token came back");
                 (ledger.least[index], ledger.most[index]) = (available, available);
+            }
+            if let Some((mut tokens, held)) = ledger.together.take() {
+                let now: Vec<u32> = (0..GROUPS).map(|g| store.available(GroupId(g))).collect();
+                let none = now == tokens;
+                held.iter().for_each(|&(group, more)| tokens[group] += more);
+                assert!(none || now == tokens, "some units of a session came without the others");
             }
             disk.0.borrow_mut().operations = 0;
             let cut = cut_at(sitting, &mut rng);
@@ -419,6 +479,65 @@ fn a_full_medium_keeps_what_there_is_and_space_is_used_again() {
         put(&mut store, 42).unwrap();
         assert_eq!(disk.0.borrow().durable.len() as u64, length);
         assert_eq!(store.available(GroupId(2)), 2);
+    });
+}
+
+/// Held units take room and place, and neither shows before they are settled.
+#[test]
+fn held_units_share_their_fate() {
+    with_bundle(1, 2, |bundle| {
+        let disk = Shared::default();
+        let mut store = new_store(&disk, bundle);
+        let room = store.room();
+        let rows = shapes(&CONFIG)[1].rows;
+        let hold = |store: &mut Store, byte: u8| {
+            store.begin_unit(GroupId(1), 2, Seed::from_bytes([byte; 32])).unwrap();
+            (0..rows).for_each(|row| store.put_row(&[row as u32, u32::from(byte)]).unwrap());
+            store.hold_unit()
+        };
+        let reopened = || {
+            Store::open(disk.clone(), disk.clone(), Rng(9), bundle).unwrap().available(GroupId(1))
+        };
+        hold(&mut store, 50).unwrap();
+        hold(&mut store, 51).unwrap();
+        assert_eq!((store.room(), store.available(GroupId(1))), (room - 2, 2));
+        let z = vec![7; 2 * rows];
+        let put = store.put_unit(GroupId(1), 2, Seed::from_bytes([52; 32]), &z);
+        assert_eq!(put, Err(StoreError::Order), "whole units are not mixed with held ones");
+        // A reservation in between does not settle them, nor does it write over them.
+        store.reserve(&|_| 1).unwrap();
+        assert_eq!((store.available(GroupId(1)), reopened()), (1, 1));
+        store.settle(true).unwrap();
+        assert_eq!((store.available(GroupId(1)), reopened()), (5, 5));
+        let length = disk.0.borrow().durable.len();
+        for accept in [false, true] {
+            hold(&mut store, 60).unwrap();
+            if accept {
+                store.abandon();
+            } else {
+                store.settle(false).unwrap();
+            }
+            assert_eq!((store.room(), store.available(GroupId(1))), (room - 2, 5));
+            assert_eq!(reopened(), 5);
+        }
+        // The place of what was refused or abandoned is used again.
+        hold(&mut store, 61).unwrap();
+        store.settle(true).unwrap();
+        assert!(disk.0.borrow().durable.len() <= length + 2 * (4 * rows + 16));
+        store.reserve(&|group| if group == GroupId(1) { 7 } else { 0 }).unwrap();
+        let (mut r, mut z) = (vec![0; shapes(&CONFIG)[1].columns], vec![0; rows]);
+        for (byte, token) in [(1_u8, 1), (50, 0), (50, 1), (51, 0), (51, 1), (61, 0), (61, 1)] {
+            store.take(GroupId(1), &mut r, &mut z).unwrap();
+            let mut expected = vec![0; r.len()];
+            one_time_mask(&Seed::from_bytes([byte; 32]), token, 0, &mut expected);
+            assert_eq!(r, expected);
+        }
+        assert_eq!(store.take(GroupId(1), &mut r, &mut z), Err(StoreError::Order));
+        // There is room for as many as the state names, held ones among them.
+        for byte in 0..store.room() {
+            hold(&mut store, 70 + byte as u8).unwrap();
+        }
+        assert_eq!(hold(&mut store, 200), Err(StoreError::Full));
     });
 }
 

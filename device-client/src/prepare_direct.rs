@@ -1,0 +1,239 @@
+//! The offline phase through direct mode's engine: for narrow models, whose masks pack densely.
+//!
+//! A session has one key, with the evaluation keys of a few layouts, and any number of units of T
+//! tokens; the [rule](kernel::trace::PreparationRule) says which T and which layouts. For each unit
+//! one request goes up, the encrypted masks r, and one reply comes down, `z = W r`.
+//!
+//! *All units of a session are under one key, so they are accepted or dropped together*, at its end:
+//! none is available before, and none survives a session that breaks. So all that a lying host can
+//! see, in a later session, is whether all of one session's checks held: one bit about a key that is
+//! gone, and none about a prompt.
+
+mod unit;
+
+pub use unit::DirectUnit;
+
+use crate::direct::{Cipher, CipherError, DirectMemory};
+use crate::prepare::{Link, PrepareError, PrepareEvent, Receiving, payload};
+use crate::store::CorrelationStore;
+use crate::unit::UnitError;
+use embedded_io_async::{Read, Write};
+use kernel::bundle::DeviceBundle;
+use kernel::check::{Poison, UnitCheck};
+use kernel::direct::DirectShape;
+use kernel::direct::noise::is_exact;
+use kernel::model::GroupId;
+use kernel::params::DirectSet;
+use kernel::ring::RingOps;
+use kernel::stream::{Entropy, Seed};
+use kernel::trace::PreparationRule;
+use kernel::wire::{
+    FrameType, HEADER_BYTES, Hello, Purpose, Welcome, WireError, decode_body, encode_body,
+};
+use zeroize::Zeroize;
+
+/// Coordinates whose masks share ChaCha blocks.
+const COORDINATES: usize = 4;
+/// Bytes that frames without ciphertexts have room in.
+const SMALL_PAYLOAD: usize = 256;
+
+/// The rule by which the model of a bundle is prepared, if it can be: units fit frames, and the
+/// weights leave every output exact.
+#[must_use]
+pub fn preparation_rule<S: DirectSet>(bundle: &DeviceBundle<'_>) -> Option<PreparationRule> {
+    let config = bundle.config();
+    let rule = PreparationRule::new(config, &DirectShape::of_set::<S>())?;
+    let exact = |group| is_exact::<S>(&bundle.bounds(group), &rule.layout(bundle.shape(group)));
+    config.groups().all(exact).then_some(rule)
+}
+
+/// Memory of a preparation through direct mode.
+pub struct PrepareDirectMemory<'b> {
+    /// The key, and what ciphertexts are worked on in.
+    pub cipher: DirectMemory<'b>,
+    /// [`prepare_direct_words`] words: check sums, masks and images. Its contents are secret, and are
+    /// erased when the preparation ends.
+    pub words: &'b mut [u32],
+    /// One frame, in or out, of [`prepare_direct_frame_bytes`] bytes.
+    pub frame: &'b mut [u8],
+}
+
+impl core::fmt::Debug for PrepareDirectMemory<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("PrepareDirectMemory")
+    }
+}
+
+/// Words of [`PrepareDirectMemory::words`].
+#[must_use]
+pub const fn prepare_direct_words(rule: &PreparationRule) -> usize {
+    UnitCheck::words(rule.tokens()) + (COORDINATES + 1) * rule.tokens()
+}
+
+/// Bytes of [`PrepareDirectMemory::frame`].
+#[must_use]
+pub fn prepare_direct_frame_bytes(rule: &PreparationRule) -> usize {
+    HEADER_BYTES + rule.largest_payload().max(SMALL_PAYLOAD)
+}
+
+impl From<CipherError> for UnitError {
+    fn from(error: CipherError) -> Self {
+        match error {
+            CipherError::Memory => Self::Workspace,
+            CipherError::Wire(error) => error.into(),
+        }
+    }
+}
+
+/// The device's side of a session, sans I/O.
+pub struct DirectPreparation<'a, S: DirectSet, R: RingOps> {
+    bundle: &'a DeviceBundle<'a>,
+    rule: PreparationRule,
+    cipher: Cipher<'a, S, R>,
+    words: &'a mut [u32],
+    poison: Poison,
+}
+
+impl<S: DirectSet, R: RingOps> core::fmt::Debug for DirectPreparation<'_, S, R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DirectPreparation")
+            .field("tokens", &self.rule.tokens())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: DirectSet, R: RingOps> Drop for DirectPreparation<'_, S, R> {
+    fn drop(&mut self) {
+        self.words.zeroize();
+    }
+}
+
+impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
+    /// A session under the keys of `seed`, which is fresh and used for no other.
+    ///
+    /// # Errors
+    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`].
+    pub fn open(
+        bundle: &'a DeviceBundle<'a>,
+        seed: Seed,
+        memory: DirectMemory<'a>,
+        words: &'a mut [u32],
+    ) -> Result<Self, UnitError> {
+        let rule = preparation_rule::<S>(bundle).ok_or(UnitError::Direct)?;
+        if words.len() != prepare_direct_words(&rule) {
+            return Err(UnitError::Workspace);
+        }
+        let cipher = Cipher::new(rule.automorphisms(), seed, memory)?;
+        Ok(Self { bundle, rule, cipher, words, poison: Poison::default() })
+    }
+
+    /// What the session is for.
+    #[must_use]
+    pub const fn purpose(&self, units: u32) -> Purpose {
+        Purpose::PrepareDirect { seeds: self.cipher.seeds(), units }
+    }
+
+    /// Writes the payload of frame `index` of the evaluation keys and returns its length; `None` after
+    /// the last.
+    ///
+    /// # Errors
+    /// [`UnitError::Wire`] if it does not fit.
+    pub fn key(&mut self, index: u32, payload: &mut [u8]) -> Result<Option<usize>, UnitError> {
+        if index >= self.cipher.key_frames() {
+            return Ok(None);
+        }
+        Ok(Some(self.cipher.key_frame(index, payload)?))
+    }
+
+    /// Begins a unit of a group. `seed` is fresh, and its masks are no other unit's.
+    ///
+    /// # Errors
+    /// [`UnitError::Workspace`] for a group that is not of the model.
+    pub fn unit(
+        &mut self,
+        group: GroupId,
+        seed: &Seed,
+    ) -> Result<DirectUnit<'_, 'a, S, R>, UnitError> {
+        let Self { bundle, rule, cipher, words, poison } = self;
+        DirectUnit::open(bundle, *rule, group, seed, cipher, words, poison)
+    }
+
+    /// Ends the session, all units of which are held by `store`: they become available if every check
+    /// of every token held, and are erased otherwise. Returns whether they were kept. The key and all
+    /// working memory are erased.
+    ///
+    /// # Errors
+    /// As the store fails.
+    pub fn finish(self, store: &mut impl CorrelationStore) -> Result<bool, UnitError> {
+        let accept = !self.poison.reveal();
+        store.settle(accept)?;
+        Ok(accept)
+    }
+}
+
+/// Runs one preparation session for `units`, all under one fresh key, into `store`.
+///
+/// The session always runs to the end of its units, whatever their checks say. Only then they are
+/// kept, all of them, or refused; they are reported then. Asking again is the caller's affair, in a
+/// later session.
+///
+/// # Errors
+/// [`PrepareError`]; no unit of the session is kept.
+pub async fn prepare_direct<S, R, Io, C, N>(
+    io: Io,
+    bundle: &DeviceBundle<'_>,
+    store: &mut C,
+    units: &[GroupId],
+    entropy: &mut N,
+    memory: PrepareDirectMemory<'_>,
+    mut observe: impl FnMut(PrepareEvent),
+) -> Result<(), PrepareError<Io::Error>>
+where
+    S: DirectSet,
+    R: RingOps,
+    Io: Read + Write,
+    C: CorrelationStore,
+    N: Entropy,
+{
+    let PrepareDirectMemory { cipher, words, frame } = memory;
+    let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
+    let mut session = DirectPreparation::<S, R>::open(bundle, seed, cipher, words)?;
+    let mut link = Link::new(io, S::ID, entropy)?;
+    let hello = Hello {
+        digest: bundle.digest(),
+        purpose: session.purpose(units.len() as u32),
+        answered: 0,
+        max_payload: payload(frame)?.len() as u32,
+    };
+    let length = encode_body(&hello, payload(frame)?)?;
+    link.send(FrameType::Hello, frame, length).await?;
+    let welcome: Welcome = decode_body(link.receive(FrameType::Welcome, frame).await?)?;
+    if welcome.digest != bundle.digest() {
+        return Err(WireError::Model.into());
+    }
+    let mut index = 0;
+    while let Some(length) = session.key(index, payload(frame)?)? {
+        link.send(FrameType::EvaluationKey, frame, length).await?;
+        observe(link.event());
+        index += 1;
+    }
+    let receiving = Receiving(store);
+    for &group in units {
+        let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
+        let mut unit = session.unit(group, &seed)?;
+        unit.begin(receiving.0)?;
+        let length = unit.request(payload(frame)?)?;
+        link.send(FrameType::Product, frame, length).await?;
+        observe(link.event());
+        let reply = link.receive(FrameType::ProductReply, frame).await?;
+        unit.response(reply, receiving.0)?;
+        observe(link.event());
+    }
+    // All answers are there: a link that breaks now takes nothing away. What the verdict does to the
+    // store comes behind the last byte.
+    let _ = link.send(FrameType::Bye, frame, 0).await;
+    observe(link.event());
+    let kept = session.finish(receiving.0)?;
+    units.iter().for_each(|&group| observe(PrepareEvent::Unit { group, kept }));
+    Ok(())
+}

@@ -1,0 +1,135 @@
+use super::Layout;
+use super::session::in_order;
+use crate::direct::DirectShape;
+use crate::galois::Automorphism;
+use crate::model::{GROUPS_PER_LAYER, GroupId, GroupShape, ModelConfig};
+use crate::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, direct_payloads};
+
+/// Tokens that a preparation's keys are spread over when T is chosen.
+const KEYS_SERVE: usize = 1024;
+
+/// How a preparation in direct mode lays out its masks: a public rule, which both sides follow.
+///
+/// One T serves all groups of a session: as many tokens lie in each ciphertext, and each unit
+/// prepares as many. Of the powers of two for which every unit fits a frame each way, the smallest
+/// counts that moves at most a sixteenth more than the fewest bytes for 1024 tokens of every group,
+/// keys included: small units waste little where few tokens are wanted. Blocks are the smallest that
+/// hold a matrix, or the largest that T leaves room for.
+///
+/// ```
+/// use kernel::direct::DirectShape;
+/// use kernel::model::ModelConfig;
+/// use kernel::params::ParameterId;
+/// use kernel::trace::PreparationRule;
+///
+/// let config = ModelConfig {
+///     vocab: 1024,
+///     hidden: 128,
+///     layers: 5,
+///     heads: 4,
+///     kv_heads: 2,
+///     head_dim: 32,
+///     intermediate: 352,
+///     context: 512,
+///     rms_eps: 1e-5,
+/// };
+/// let set = DirectShape::of(ParameterId::Direct4096).ok_or("no direct set")?;
+/// let rule = PreparationRule::new(&config, &set).ok_or("no layout")?;
+/// assert_eq!(rule.tokens(), 32);
+/// assert_eq!(rule.automorphisms().count(), 8);
+/// // 31 ciphertexts up and 58 down for each of 32 tokens, and the keys once.
+/// let (up, down) = rule.bytes(1024);
+/// assert!(up / 1024 < 47_000 && down / 1024 < 75_000);
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PreparationRule {
+    config: ModelConfig,
+    set: DirectShape,
+    tokens: usize,
+}
+
+impl PreparationRule {
+    /// The rule for a model under a parameter set; `None` if a unit of even one token does not fit a
+    /// frame.
+    #[must_use]
+    pub fn new(config: &ModelConfig, set: &DirectShape) -> Option<Self> {
+        let of = |log| Self { config: *config, set: *set, tokens: 1_usize << log };
+        let fitting = || {
+            let all = (0..=set.degree.ilog2()).map(of);
+            all.filter(|rule| rule.largest_payload() <= MAX_PAYLOAD)
+        };
+        let cost = |rule: &Self| {
+            let (up, down) = rule.bytes(KEYS_SERVE);
+            up + down
+        };
+        let least = fitting().map(|rule| cost(&rule)).min()?;
+        fitting().find(|rule| cost(rule) - least <= least / 16)
+    }
+
+    /// Tokens T of a unit.
+    #[must_use]
+    pub const fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// The layout of the units of a group.
+    #[must_use]
+    pub fn layout(&self, shape: GroupShape) -> Layout {
+        Layout::fitting(self.set.degree, shape.rows, shape.columns, self.tokens)
+    }
+
+    /// Payload bytes of a unit: of the request and of the reply.
+    #[must_use]
+    pub fn payloads(&self, shape: GroupShape) -> (usize, usize) {
+        let size = (shape.rows, shape.columns);
+        direct_payloads(&self.set, &self.layout(shape), size, self.tokens)
+    }
+
+    /// Payload bytes of the largest frame of a session.
+    #[must_use]
+    pub fn largest_payload(&self) -> usize {
+        let units = self.shapes().map(|(shape, _)| self.payloads(shape));
+        units.map(|(up, down)| up.max(down)).max().unwrap_or(0).max(self.key_payload())
+    }
+
+    /// Payload bytes of an element of an evaluation key.
+    fn key_payload(&self) -> usize {
+        BLOCK_PREFIX_BYTES + self.set.body_bytes()
+    }
+
+    /// The automorphisms whose keys a session needs, in the order of their exponents.
+    pub fn automorphisms(&self) -> impl Iterator<Item = Automorphism> + use<> {
+        let rule = *self;
+        in_order(move || rule.shapes().map(move |(shape, _)| rule.layout(shape)))
+    }
+
+    /// Bytes of all frames of evaluation keys of a session.
+    #[must_use]
+    pub fn key_bytes(&self) -> usize {
+        self.automorphisms().count() * self.set.elements() * (HEADER_BYTES + self.key_payload())
+    }
+
+    /// Bytes up and down of a session that prepares `tokens` tokens of every group.
+    #[must_use]
+    pub fn bytes(&self, tokens: usize) -> (usize, usize) {
+        let units = tokens.div_ceil(self.tokens);
+        let sum = |bytes: (usize, usize), (shape, count): (GroupShape, usize)| {
+            let (up, down) = self.payloads(shape);
+            let count = count.saturating_mul(units);
+            let frames = |payload: usize| count.saturating_mul(HEADER_BYTES + payload);
+            (bytes.0.saturating_add(frames(up)), bytes.1.saturating_add(frames(down)))
+        };
+        self.shapes().fold((self.key_bytes(), 0), sum)
+    }
+
+    /// The shapes of groups, and how many groups have each: those of a layer, and the head.
+    fn shapes(&self) -> impl Iterator<Item = (GroupShape, usize)> + use<> {
+        let config = self.config;
+        let head = config.layers * GROUPS_PER_LAYER;
+        let first = GROUPS_PER_LAYER.min(head);
+        let layer = (0..first).map(move |group| (group, config.layers as usize));
+        let all = layer.chain(core::iter::once((head, 1)));
+        all.filter_map(move |(group, count)| Some((config.shape(GroupId(group))?, count)))
+    }
+}

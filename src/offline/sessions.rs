@@ -1,0 +1,131 @@
+//! The sessions of a plan: one for each method that it has units for.
+
+use super::plan::{Part, Plan};
+use super::{Means, Set};
+use crate::entropy::SystemEntropy;
+use crate::link::Link;
+use crate::progress;
+use crate::report::Phase;
+use anyhow::{Context, Result, bail};
+use device_client::direct::DirectMemory;
+use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
+use device_client::prepare_direct::{
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
+    prepare_direct_words,
+};
+use device_client::store::CorrelationStore;
+use device_client::unit::{UnitWorkspace, unit_words};
+use indicatif::ProgressBar;
+use kernel::bundle::DeviceBundle;
+use kernel::params::{MaskedSet, ParameterSet};
+use kernel::ring::Scalar;
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
+use kernel::with_masked_set;
+use std::time::Duration;
+
+/// Time for a host to answer: it works out a unit's first rows before it sends any.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+pub(super) async fn run(
+    host: &str,
+    bundle: &DeviceBundle<'_>,
+    store: &mut impl CorrelationStore,
+    plan: &Plan,
+    means: Means,
+    phase: &mut Phase,
+) -> Result<()> {
+    if plan.direct.bytes() > 0 {
+        direct(host, bundle, store, &plan.direct, phase).await?;
+    }
+    if plan.masked.bytes() > 0 {
+        with_masked_set!(
+            means.batch,
+            S => masked::<S>(host, bundle, store, &plan.masked, phase).await?,
+            bail!("this parameter set is not offered")
+        );
+    }
+    Ok(())
+}
+
+/// Counts what happens.
+fn observe<'p>(phase: &'p mut Phase, bar: &'p ProgressBar) -> impl FnMut(PrepareEvent) + 'p {
+    move |event| match event {
+        PrepareEvent::Bytes { up, down } => {
+            phase.bytes_up += up;
+            phase.bytes_down += down;
+            bar.inc(up + down);
+        }
+        PrepareEvent::Unit { kept: true, .. } => phase.checks_passed += 1,
+        PrepareEvent::Unit { kept: false, .. } => phase.checks_failed += 1,
+    }
+}
+
+async fn connect(host: &str) -> Result<Link> {
+    Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))
+}
+
+async fn masked<S: MaskedSet>(
+    host: &str,
+    bundle: &DeviceBundle<'_>,
+    store: &mut impl CorrelationStore,
+    part: &Part,
+    phase: &mut Phase,
+) -> Result<()> {
+    let link = connect(host).await?;
+    let mut words = vec![0; unit_words::<S>()];
+    let mut noise = vec![0; S::N];
+    let mut frame = vec![0; HEADER_BYTES + MAX_PAYLOAD];
+    let memory = PrepareMemory {
+        unit: UnitWorkspace { words: &mut words, noise: &mut noise },
+        frame: &mut frame,
+    };
+    let (units, bar) = (part.groups(), progress::bytes("preparing", part.bytes()));
+    let result = prepare::<S, Scalar, _, _, _>(
+        link,
+        bundle,
+        store,
+        &units,
+        &mut SystemEntropy,
+        memory,
+        observe(phase, &bar),
+    )
+    .await;
+    bar.finish_and_clear();
+    result.with_context(|| format!("the session with {host} ended early"))
+}
+
+async fn direct(
+    host: &str,
+    bundle: &DeviceBundle<'_>,
+    store: &mut impl CorrelationStore,
+    part: &Part,
+    phase: &mut Phase,
+) -> Result<()> {
+    let rule = preparation_rule::<Set>(bundle).context("a model without this method")?;
+    let link = connect(host).await?;
+    let mut residues = vec![0; DirectMemory::words::<Set>()];
+    let mut results = vec![0; DirectMemory::results::<Set>()];
+    let mut noise = vec![0; Set::N];
+    let mut words = vec![0; prepare_direct_words(&rule)];
+    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    let memory = PrepareDirectMemory {
+        cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
+        words: &mut words,
+        frame: &mut frame,
+    };
+    let (units, bar) = (part.groups(), progress::bytes("preparing", part.bytes()));
+    let result = prepare_direct::<Set, Scalar, _, _, _>(
+        link,
+        bundle,
+        store,
+        &units,
+        &mut SystemEntropy,
+        memory,
+        observe(phase, &bar),
+    )
+    .await;
+    bar.finish_and_clear();
+    result.with_context(|| {
+        format!("the session with {host} ended early, and none of its correlations is kept")
+    })
+}

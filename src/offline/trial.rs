@@ -1,0 +1,131 @@
+//! What the device's own work takes here and now.
+
+use super::{Means, Set};
+use crate::entropy::SystemEntropy;
+use anyhow::{Result, bail};
+use device_client::prepare_direct::preparation_rule;
+use kernel::bundle::DeviceBundle;
+use kernel::direct::{MASK_BITS, decrypt_switched_into, evaluation_key_body_into};
+use kernel::galois::Automorphism;
+use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
+use kernel::params::{Limbs, MaskedSet, ParameterSet};
+use kernel::ring::Scalar;
+use kernel::stream::{Label, Seed};
+use kernel::with_masked_set;
+use std::time::Instant;
+
+const TRIALS: u32 = 3;
+
+/// Seconds of a method's steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rates {
+    pub(super) encrypt: f64,
+    pub(super) decrypt: f64,
+    /// One ciphertext of an evaluation key; direct mode only.
+    pub(super) key: f64,
+}
+
+/// The two methods' rates; direct mode's for a model that can be prepared through it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial {
+    pub(super) masked: Rates,
+    pub(super) direct: Option<Rates>,
+}
+
+impl Trial {
+    pub(super) fn run(bundle: &DeviceBundle<'_>, means: Means) -> Result<Self> {
+        let masked = with_masked_set!(
+            means.batch,
+            S => masked::<S>()?,
+            bail!("this parameter set is not offered")
+        );
+        let direct = preparation_rule::<Set>(bundle).map(|_| direct()).transpose()?;
+        Ok(Self { masked, direct })
+    }
+}
+
+/// Mean seconds of something.
+fn seconds(mut work: impl FnMut(usize) -> Result<()>) -> Result<f64> {
+    let started = Instant::now();
+    (0..TRIALS as usize).try_for_each(&mut work)?;
+    Ok((started.elapsed() / TRIALS).as_secs_f64())
+}
+
+fn masked<S: MaskedSet>() -> Result<Rates> {
+    let seed = Seed::random(&mut SystemEntropy)?;
+    let public = seed.derive_public();
+    let mut key = vec![0; SecretKey::<S>::WORDS];
+    let key = SecretKey::<S>::generate::<Scalar>(&seed, &mut key)?;
+    let message = vec![0; S::N];
+    let mut ciphertext = vec![0; S::Chain::COUNT * S::LIMB_WORDS];
+    let (mut mask, mut noise) = (vec![0; S::N], vec![0; S::N]);
+    let encrypt = seconds(|coordinate| {
+        let body = &mut ciphertext[..S::BODY_WORDS];
+        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+        Ok(encrypt_seeded_into::<S, Scalar>(
+            &key,
+            &seed,
+            &public,
+            coordinate,
+            &message,
+            body,
+            &mut scratch,
+        )?)
+    })?;
+    let mut row = vec![0; S::N];
+    let decrypt =
+        seconds(|_| Ok(decrypt_into::<S, Scalar>(&key, &ciphertext, &mut row, &mut mask)?))?;
+    Ok(Rates { encrypt, decrypt, key: 0.0 })
+}
+
+fn direct() -> Result<Rates> {
+    let seed = Seed::random(&mut SystemEntropy)?;
+    let (public, key_seed) = (seed.derive_public(), seed.derive(Label::EvaluationKey));
+    let key_public = key_seed.derive_public();
+    let mut key = vec![0; SecretKey::<Set>::WORDS];
+    let key = SecretKey::<Set>::generate::<Scalar>(&seed, &mut key)?;
+    let message = vec![0; Set::N];
+    let mut body = vec![0; Set::BODY_WORDS];
+    let (mut mask, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
+    let encrypt = seconds(|coordinate| {
+        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+        Ok(encrypt_seeded_into::<Set, Scalar>(
+            &key,
+            &seed,
+            &public,
+            coordinate,
+            &message,
+            &mut body,
+            &mut scratch,
+        )?)
+    })?;
+    let sigma = Automorphism::new(Set::N, 5);
+    let key_seconds = seconds(|element| {
+        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+        body.chunks_exact_mut(Set::N).enumerate().try_for_each(|(limb, body)| {
+            Ok(evaluation_key_body_into::<Set, Scalar>(
+                &key,
+                &key_seed,
+                &key_public,
+                sigma,
+                element,
+                limb,
+                body,
+                &mut scratch,
+            )?)
+        })
+    })?;
+    let (switched, mut out) = (vec![1_u64 << (MASK_BITS - 2); Set::N], vec![0; Set::N]);
+    let mut scratch = vec![0; 2 * Set::N];
+    let decrypt = seconds(|_| {
+        Ok(decrypt_switched_into::<Set, Scalar>(
+            &key,
+            &switched,
+            &switched,
+            0..Set::N,
+            &mut out,
+            &mut scratch,
+        )?)
+    })?;
+    Ok(Rates { encrypt, decrypt, key: key_seconds })
+}

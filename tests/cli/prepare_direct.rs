@@ -1,0 +1,101 @@
+//! `prepare --method`: through direct mode, and by what is cheaper.
+
+use crate::tool::{Bundles, Host, MODEL, NOBODY, Outcome, Process, fixture, program, run, words};
+use std::fs;
+
+const OPTIONS: &str = "--json --pace 0 --prompt-ids 0,84,104 --tokens 5 --seed 1 --temperature 1";
+
+fn prepare(bundles: &Bundles, host: &str, options: &str) -> Outcome {
+    run(words(&format!("prepare --host {host} {options} --model"), &[&bundles.device()]))
+}
+
+#[track_caller]
+fn says(end: &Outcome, said: &[&str]) {
+    for said in said {
+        assert!(end.stderr.contains(said), "{said:?} is not in {}", end.stderr);
+    }
+}
+
+/// Prepared and used: the same text as under masks of the other method.
+#[test]
+fn what_is_prepared_through_direct_mode_is_used_like_any_other() {
+    let bundles = Bundles::of(MODEL);
+    let host = Host::of(&bundles);
+    let made = prepare(&bundles, &host.address, "--tokens 40 --method direct").succeeded();
+    let method = [
+        "method   direct: about ",
+        " s in all if the link has 100 Mbit/s, masked ",
+        "all checks passed); ",
+    ];
+    says(&made, &method);
+    let held = bundles.held();
+    assert!((40..256).contains(&held), "{held} tokens are held");
+    let report = run(bundles.generate(&host.address, OPTIONS)).json();
+    assert_eq!(report["offline"]["tokens"], 0);
+    assert_eq!(report["checks_failed"], 0);
+    assert_eq!(bundles.held(), held - 20);
+    let line = format!("demo {OPTIONS} --method masked --model");
+    let demo = run(words(&line, &[&fixture(MODEL)])).json();
+    assert_eq!(report["token_ids"], demo["token_ids"]);
+    assert_eq!(demo["identical_logits"], true);
+}
+
+/// A narrow model takes a twentieth of the bytes through direct mode, which is what is chosen.
+#[test]
+fn the_cheaper_method_is_chosen() {
+    let demo = |method: &str| {
+        let line = format!("demo {OPTIONS} {method} --model");
+        run(words(&line, &[&fixture(MODEL)])).json()
+    };
+    let (chosen, direct, masked) = (demo(""), demo("--method direct"), demo("--method masked"));
+    let methods = [&chosen, &direct, &masked].map(|report| report["offline"]["method"].clone());
+    assert_eq!(methods, ["direct", "direct", "masked"]);
+    let bytes = |report: &serde_json::Value| report["offline"]["bytes_down"].as_u64().unwrap();
+    assert_eq!(bytes(&chosen), bytes(&direct));
+    assert!(20 * bytes(&direct) < bytes(&masked));
+    for report in [&chosen, &direct, &masked] {
+        assert_eq!(report["token_ids"], masked["token_ids"]);
+        assert_eq!(report["identical_logits"], true);
+        assert_eq!(report["checks_failed"], 0);
+    }
+    assert_eq!(masked["batch"], 256);
+    assert!(chosen["batch"].as_u64().unwrap() < 256);
+}
+
+/// A session is durable at its end and not before.
+#[test]
+fn a_preparation_that_is_killed_has_kept_nothing() {
+    let bundles = Bundles::of(MODEL);
+    let host = Host::of(&bundles);
+    let line = format!("prepare --host {} --tokens 4000 --method direct --model", host.address);
+    let mut process = Process::start(&mut program(words(&line, &[&bundles.device()])));
+    process.says("method   direct");
+    let begun = || fs::metadata(bundles.store()).map_or(0, |file| file.len());
+    let empty = begun();
+    process.until(|| begun() > empty + 100_000);
+    process.kill();
+    let after = prepare(&bundles, NOBODY, "--tokens 1 --method direct");
+    after.failed(1, &["preparing correlations failed: connecting to 127.0.0.1:1"]);
+    prepare(&bundles, &host.address, "--tokens 20 --method direct").succeeded();
+    assert!((20..256).contains(&bundles.held()));
+    let report = run(bundles.generate(&host.address, OPTIONS)).json();
+    assert_eq!(report["checks_failed"], 0);
+}
+
+/// A store that was made for few large units: the method is what there is room for.
+#[test]
+fn where_there_is_no_room_for_small_units() {
+    let bundles = Bundles::of(MODEL);
+    bundles.provision(4);
+    prepare(&bundles, NOBODY, "--tokens 4000 --method direct")
+        .failed(1, &["this takes ", "and the store has room for 153 more"]);
+    let end = prepare(&bundles, NOBODY, "--tokens 4000");
+    says(&end, &["in 144 units", "method   masked: about ", "100 Mbit/s, direct "]);
+    end.failed(1, &["connecting to "]);
+}
+
+#[test]
+fn methods_have_names() {
+    prepare(&Bundles::of(MODEL), NOBODY, "--tokens 4 --method fast")
+        .failed(2, &["--method", "auto", "masked", "direct"]);
+}
