@@ -8,7 +8,10 @@
 //! may make a check pass or fail on a property of what was encrypted: after a session with a failed
 //! check, use masked mode only with that host.
 
+mod exact;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 pub use memory::{DirectMemory, direct_fitting_chunk, direct_frame_bytes};
 
@@ -21,7 +24,6 @@ use kernel::direct::{
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use kernel::mask::centre_into;
-use kernel::model::ModelConfig;
 use kernel::params::{DirectSet, ParameterId};
 use kernel::prime::{Prime, T};
 use kernel::ring::RingOps;
@@ -64,7 +66,8 @@ impl<'a, S: DirectSet, R: RingOps> DirectSession<'a, S, R> {
     /// Prepares a session under the keys of `seed`, which is fresh and used for no other.
     ///
     /// # Errors
-    /// [`SessionError::Chunk`], or [`SessionError::Order`] if the memory does not have its lengths.
+    /// [`SessionError::Chunk`], [`SessionError::Inexact`], or [`SessionError::Order`] if the memory does
+    /// not have its lengths.
     pub fn open(
         bundle: &'a DeviceBundle<'a>,
         schedule: Schedule,
@@ -72,22 +75,24 @@ impl<'a, S: DirectSet, R: RingOps> DirectSession<'a, S, R> {
         seed: Seed,
         memory: DirectMemory<'a>,
     ) -> Result<Self, SessionError> {
-        let direct = Direct::new(bundle.config(), &schedule, seed, memory)?;
+        let direct = Direct::new(bundle, &schedule, seed, memory)?;
         Self::new(bundle, schedule, id, direct)
     }
 }
 
 impl<'a, S: DirectSet, R: RingOps> Direct<'a, S, R> {
     pub(crate) fn new(
-        config: &ModelConfig,
+        bundle: &DeviceBundle<'_>,
         schedule: &Schedule,
         seed: Seed,
         memory: DirectMemory<'a>,
     ) -> Result<Self, SessionError> {
+        let config = bundle.config();
         let chunk = schedule.chunk() as usize;
         if chunk != direct_fitting_chunk::<S>(config, chunk) {
             return Err(SessionError::Chunk);
         }
+        exact::check_exact::<S>(bundle, schedule)?;
         let mut keys = heapless::Vec::new();
         for sigma in session_automorphisms(config, schedule, S::N) {
             keys.push(sigma).map_err(|_| SessionError::Order)?;
