@@ -101,7 +101,10 @@ pub(crate) async fn run(
         Err(error) => error.is::<Cheated>(),
     };
     if failed {
-        distrust::remember(&parties.host)?;
+        // What the user is told first is that the host lies.
+        if let Err(error) = distrust::remember(&parties.host) {
+            tracing::warn!("{error:#}: use neither direct nor mixed mode with it");
+        }
     }
     let (offline, transcript, online) = outcome?;
 

@@ -3,13 +3,13 @@ use super::{Run, Transcript};
 use crate::cli::Mode;
 use crate::entropy::SystemEntropy;
 use crate::pace::Pace;
-use crate::report::Phase;
+use crate::report::{Cheated, Phase};
 use anyhow::{Context, Result, anyhow};
 use device_client::client::Client;
 use device_client::direct::{
     DirectMemory, DirectSession, direct_fitting_chunk, direct_frame_bytes,
 };
-use device_client::generate::Event;
+use device_client::generate::{Event, Multiply};
 use device_client::masked::{MaskedSession, fitting_chunk, frame_bytes, masked_words};
 use device_client::mixed::{MixedSession, masked_products};
 use device_client::session::{self, Session};
@@ -117,7 +117,7 @@ impl Run<'_> {
             .with_context(|| format!("opening a session with {host}"))?;
         let (opening_up, _) = client.bytes();
         let mut prompt_seconds = None;
-        let transcript = self
+        let outcome = self
             .drive(&mut client, |event| {
                 if let Event::Prefill { rows, of } = event
                     && rows == of
@@ -127,7 +127,12 @@ impl Run<'_> {
                 observe(event);
             })
             .await
-            .context("the session with the host ended early")?;
+            .context("the session with the host ended early");
+        let transcript = match outcome {
+            // A lie stays one, whatever ends the session.
+            Err(error) if !client.is_sound() => return Err(error.context(Cheated::Unfinished)),
+            outcome => outcome?,
+        };
         let (verdict, bytes_up, bytes_down) = client.close().await?;
         let phase = Phase {
             seconds: started.elapsed().as_secs_f64(),

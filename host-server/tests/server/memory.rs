@@ -2,6 +2,7 @@
 
 use crate::harness::{Client, HEAD, Host, MASKED, NEVER, PREPARE, unit_memory, until, with_server};
 use host_server::server::Limits;
+use host_server::session::SessionLimits;
 use kernel::wire::{FaultCode, FrameType, MAX_PAYLOAD};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -18,7 +19,7 @@ const SCARCE: Limits = Limits {
     idle: NEVER,
     frame: NEVER,
     session: NEVER,
-    work: host_server::session::SessionLimits { units: 100_000, unit_bytes: usize::MAX },
+    work: SessionLimits { units: 100_000, unit_bytes: usize::MAX, key_bytes: usize::MAX },
 };
 
 /// A client whose unit of the head is under way, all bodies but one there.
