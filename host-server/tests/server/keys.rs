@@ -70,7 +70,9 @@ where
 }
 
 async fn connect(host: &Host) -> Client {
-    Client { set: SET, ..Client::connect(host).await }
+    let mut client = Client::connect(host).await;
+    client.set = SET;
+    client
 }
 
 /// One element of a key, all its residues 0.

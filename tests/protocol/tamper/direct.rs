@@ -224,7 +224,7 @@ fn session(run: &Run<'_>, byte: u8, host: &Loopback) -> (Vec<Place>, Verdict, Ve
 
 impl Honest {
     fn new() -> Self {
-        let run = Run::new(&TINY, 3, 3, 3, 2);
+        let run = Run::new(&TINY, 6, 6, 2, 2);
         let [host, other] = [(); 2].map(|()| Loopback::new(&TINY.engine, honest()));
         session(&run, 9, &other);
         let (places, verdict, y) = session(&run, 8, &host);
