@@ -13,11 +13,11 @@ use std::vec;
 use std::vec::Vec;
 
 const CONFIG: ModelConfig = ModelConfig {
-    vocab: 512,
-    hidden: 512,
+    vocab: 1024,
+    hidden: 256,
     layers: 1,
-    heads: 4,
-    kv_heads: 4,
+    heads: 2,
+    kv_heads: 2,
     head_dim: 128,
     intermediate: 512,
     context: 64,
@@ -123,7 +123,12 @@ fn every_product_of_the_schedule_is_checked() {
             };
             let bounds = |norm2_squared| GroupBounds { norm2_squared, norm1: 1 << 18 };
             let (mut good, mut bad) = (LIGHT.norm2_squared, 1 << 36);
-            assert!(exact(&bounds(good)) && !exact(&bounds(bad)), "{group:?}");
+            assert!(exact(&bounds(good)), "{group:?}");
+            if exact(&bounds(bad)) {
+                // One token of a small matrix, and no heavy one.
+                assert_eq!((chunk, open(group.0, bounds(bad), schedule)), (1, Ok(())));
+                continue;
+            }
             while bad - good > 1 {
                 let middle = u64::midpoint(good, bad);
                 if exact(&bounds(middle)) {
