@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
-use kernel::params::{Limbs, Masked256x16, Masked4096x1, MaskedSet, ParameterSet};
+use kernel::params::{Limbs, Masked256x16, Masked4096x1, MaskedSet};
 use kernel::prime::{Prime, T};
 use kernel::ring::Scalar;
 use kernel::stream::Seed;
