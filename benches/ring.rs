@@ -1,13 +1,14 @@
-//! The number-theoretic transform, per prime and degree: ours, and with the feature `concrete-ntt`
+//! The number-theoretic transform, per prime and degree: ours, scalar and on vectors, and with the feature `concrete-ntt`
 //! that crate's, in one run (`cargo bench --bench ring --features concrete-ntt`).
 
 #[cfg(feature = "concrete-ntt")]
 use accel_cpu::Concrete;
+use accel_cpu::Simd;
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use kernel::prime::{Delta, Prime, T};
+use kernel::prime::{Delta, Prime, Prime26, Prime29, T};
 use kernel::ring::{RingOps, Scalar};
 
 fn transforms<P: Prime>(criterion: &mut Criterion, name: &str) {
@@ -15,6 +16,7 @@ fn transforms<P: Prime>(criterion: &mut Criterion, name: &str) {
     for n in [256, 512, 1024, 2048, 4096] {
         group.throughput(Throughput::Elements(n as u64));
         operations::<Scalar, P>(&mut group, "scalar", n);
+        operations::<Simd, P>(&mut group, "simd", n);
         #[cfg(feature = "concrete-ntt")]
         operations::<Concrete, P>(&mut group, "concrete", n);
     }
@@ -38,6 +40,8 @@ fn operations<R: RingOps, P: Prime>(group: &mut BenchmarkGroup<'_, WallTime>, by
 fn ntt(criterion: &mut Criterion) {
     transforms::<T>(criterion, "t");
     transforms::<Delta>(criterion, "delta");
+    transforms::<Prime29>(criterion, "prime29");
+    transforms::<Prime26>(criterion, "prime26");
 }
 
 criterion_group!(benches, ntt);

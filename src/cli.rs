@@ -9,6 +9,7 @@ use kernel::params::ParameterId;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The port that a host listens on where nothing else is said.
 const PORT: u16 = 7766;
@@ -78,6 +79,14 @@ pub(crate) enum Mode {
     Mixed,
 }
 
+impl Request {
+    /// Time from an answer to the next request, in a session of this mode.
+    pub(crate) fn pace(&self, mode: Mode) -> Duration {
+        let usual = if mode == Mode::Masked { 1000 } else { 3000 };
+        Duration::from_micros(self.pace.unwrap_or(usual))
+    }
+}
+
 /// What to generate.
 #[derive(Debug, Args)]
 pub(crate) struct Request {
@@ -122,9 +131,10 @@ pub(crate) struct Request {
     pub(crate) batch: ParameterId,
     /// Microseconds from an answer of the host to the next request, so that the time of the device's
     /// own computing does not show. Where that takes longer, the request leaves at the next multiple,
-    /// and the report counts it; 0 sends at once
-    #[arg(long, default_value_t = 1000, value_name = "MICROSECONDS")]
-    pub(crate) pace: u64,
+    /// and the report counts it; 0 sends at once [default: 1000 in masked mode, 3000 in the others, whose
+    /// encryption takes longer]
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub(crate) pace: Option<u64>,
     /// Write the logits to an .npy file: f32, one row for each generated position
     #[arg(long, value_name = "FILE.npy")]
     pub(crate) dump_logits: Option<PathBuf>,

@@ -19,8 +19,6 @@ pub(crate) enum Cheated {
         /// How many.
         failed: u64,
     },
-    /// Products were wrong, and the session did not come to its end either.
-    Unfinished,
 }
 
 impl fmt::Display for Cheated {
@@ -37,11 +35,6 @@ impl fmt::Display for Cheated {
                 "the host's answers are wrong: {failed} checks failed, so nothing after the first \
                  failure is shown, and the session's correlations and keys are burned. Use another \
                  host, or ask its operator"
-            ),
-            Self::Unfinished => f.write_str(
-                "the host's answers are wrong: a check failed before the session ended early, so \
-                 nothing after the failure is shown, and the session's correlations and keys are \
-                 burned. Use another host, or ask its operator",
             ),
         }
     }

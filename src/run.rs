@@ -22,7 +22,7 @@ use kernel::model::ModelConfig;
 use kernel::schedule::{Schedule, ScheduleError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// A request that has been checked against the model's shape, before anything expensive happens.
@@ -89,24 +89,13 @@ pub(crate) async fn run(
     let Job { request, prompt, schedule, sampling, logits_file } = job;
     let bundle = parties.device.parse()?;
     let config = *bundle.config();
-    let pace = Duration::from_micros(request.pace);
+    let pace = request.pace(request.mode);
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
     if request.mode != Mode::Masked {
         distrust::check(&parties.host)?;
     }
-    let outcome = phases(&run, request, parties, interrupts).await;
-    let failed = match &outcome {
-        Ok((_, _, online)) => online.checks_failed > 0,
-        Err(error) => error.is::<Cheated>(),
-    };
-    if failed {
-        // What the user is told first is that the host lies.
-        if let Err(error) = distrust::remember(&parties.host) {
-            tracing::warn!("{error:#}: use neither direct nor mixed mode with it");
-        }
-    }
-    let (offline, transcript, online) = outcome?;
+    let (offline, transcript, online) = phases(&run, request, parties, interrupts).await?;
 
     let mut report = Report {
         model: parties.model.clone(),
@@ -222,6 +211,17 @@ async fn session(
     let (host, mode, batch) = (&parties.host, request.mode, request.batch);
     let result = run.private(host, mode, store, most, batch, |event| display.show(event)).await;
     drop(display);
+    // Before anything else can end the run: a failed check is remembered, whoever interrupts.
+    let failed = match &result {
+        Ok((_, online)) => online.checks_failed > 0,
+        Err(error) => error.is::<Cheated>(),
+    };
+    if failed {
+        // What the user is told first is that the host lies.
+        if let Err(error) = distrust::remember(host) {
+            tracing::warn!("{error:#}: use neither direct nor mixed mode with it");
+        }
+    }
     let (transcript, online) = result?;
     interrupts.session_ends()?;
     Ok((transcript, online))
@@ -234,6 +234,7 @@ async fn beside_masked(
     parties: &Parties<'_>,
     other: &Transcript,
 ) -> Result<Masked> {
+    let run = Run { pace: request.pace(Mode::Masked), ..*run };
     let mut store = MemoryStore::new(run.bundle.config());
     let demand = Demand::Schedule(&run.schedule);
     let (host, batch) = (&parties.host, request.batch);

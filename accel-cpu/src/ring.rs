@@ -38,14 +38,15 @@ use kernel::accel::ring::Ciphertexts;
 use kernel::trace::Layout;
 use keys::Keys;
 use product::{Blocks, TraceProduct};
+use scratch::Scratch;
 use set::Set;
 use shape::Shape;
 
 /// Mask and body, each limb after limb, in the NTT domain.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Ciphertext {
-    mask: Vec<u32>,
-    body: Vec<u32>,
+    mask: Scratch,
+    body: Scratch,
 }
 
 /// The weights of a matrix, encoded for one set and layout.

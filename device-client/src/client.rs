@@ -150,6 +150,13 @@ impl<'a, M: Mode, K: Connector> Client<'a, M, K> {
         (self.bytes_up, self.bytes_down)
     }
 
+    /// Products so far that failed their check, for a run that has ended: nothing that is sent may
+    /// depend on it.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.session.poison().reveal_failures()
+    }
+
     /// Says goodbye, the same whatever the checks said, and ends the session.
     ///
     /// # Errors

@@ -262,7 +262,7 @@ def product(sc, lay, cts, ws, noisy):
 def predicted(ps, n, lay, frob2):
     """The formulas of Plan.variances at degree n."""
     small = Set("s", n, ps.limbs, ps.digits, ps.special, ps.plain)
-    ks, gain = small.key_switch(), lay.nb * lay.c * frob2
+    ks, gain = small.key_switch(), lay.S * lay.c**2 * frob2
     switches = len(lay.signs) * (lay.J - 1) + len(lay.signs) - 1
     return dict(fresh=10.5 * gain, level1=ks * gain * (1 - 1 / lay.r1),
                 level2=ks * gain * (1 - 1 / lay.r2), giants=lay.c**2 * switches * ks,
@@ -463,6 +463,30 @@ def tamper(rep):
             rep.bad += not 0.46 < mid / acc < 0.54
         else:
             rep.bad += not mid / acc > 0.95
+    isolate(rep)
+
+
+def isolate(rep):
+    """That one coefficient can be had alone: k t Enc(r) under the trace over the whole group, with
+    evaluation keys, is N k t (round(Q r_0 / t) + e_0) in coefficient 0 and noise elsewhere."""
+    ps, n = SETS["D"], 256
+    t, sc = ps.plain[0], Scheme(ps, n, 3)
+    k = int(ps.half() / (t / 4)) // n
+    m = [(2 * ps.Q * int(r) + t) // (2 * t) for r in sc.rng.integers(0, t, n)]
+    clear = sc.encrypt(m)
+    want = n * k * t * int(sc.phase(clear)[0])
+    ct = tuple(x * np.array([k * t % q for q in ps.limbs], dtype=U)[:, None] % sc.mod for x in clear)
+    g = 3
+    while g < 2 * n + 1:
+        sc.make_key(g, g)
+        ct = tuple(sc.add(x, y) for x, y in zip(ct, sc.switch(ct, g)))
+        g = 2 * g - 1
+    found = sc.phase(ct)
+    off = (int(found[0]) - want + ps.Q // 2) % ps.Q - ps.Q // 2
+    others = max(abs(int(v)) for v in found[1:])
+    print(f"  isolated at N = {n}: coefficient 0 off by 2^{math.log2(abs(off) + 1):.0f}, others at most "
+          f"2^{math.log2(others):.0f}, half the message distance 2^{math.log2(ps.half()):.0f}")
+    rep.bad += max(abs(off), others) > ps.half() / 1000
 
 
 def measure(quick):

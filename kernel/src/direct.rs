@@ -24,6 +24,76 @@
 //!
 //! No special modulus: at N = 4096 the fresh noise alone leaves it at most 20 bits, which
 //! smaller digits give at no cost in limbs.
+//!
+//! # The whole of it, small
+//! ```
+//! use kernel::accel::ring::{Ciphertexts, RingAccelerator, automorphisms};
+//! use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
+//! use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
+//! use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
+//! use kernel::params::{DirectSet, InsecureDirect64 as Set, Limbs, ParameterSet};
+//! use kernel::prime::{Prime, T};
+//! use kernel::ring::Scalar;
+//! use kernel::stream::{Label, Seed};
+//! use kernel::trace::Layout;
+//!
+//! // The model is public: two rows of three weights.
+//! const W: [[i8; 3]; 2] = [[3, -100, 0], [1, 1, 127]];
+//! struct Rows(usize);
+//! impl RowSource for Rows {
+//!     fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
+//!         row.copy_from_slice(&W[self.0]);
+//!         self.0 += 1;
+//!         Ok(())
+//!     }
+//! }
+//! let host = Reference::default();
+//! let matrix = host.load(2, 3, &mut Rows(0))?;
+//! let layout = Layout::for_product(Set::N, 2, 3, 1);
+//!
+//! // Device: a key for the session, and the evaluation keys that this layout needs.
+//! let session = Seed::from_bytes([1; 32]); // in earnest from Seed::random, and used once
+//! let key_seed = session.derive(Label::EvaluationKey);
+//! let (public, key_public) = (session.derive_public(), key_seed.derive_public());
+//! let mut words = vec![0; SecretKey::<Set>::WORDS];
+//! let key = SecretKey::<Set>::generate::<Scalar>(&session, &mut words)?;
+//! let mut scratch = EncryptScratch { mask: &mut [0; Set::N], noise: &mut [0; Set::N] };
+//! let keys = host.open_keys(Set::ID, &key_public)?;
+//! let limbs = <Set as ParameterSet>::Chain::COUNT;
+//! for sigma in automorphisms(&[layout]) {
+//!     let mut bodies = vec![0; Set::GADGET * Set::BODY_WORDS];
+//!     for (block, body) in bodies.chunks_exact_mut(Set::N).enumerate() {
+//!         let (element, limb) = (block / limbs, block % limbs);
+//!         evaluation_key_body_into::<Set, Scalar>(
+//!             &key, &key_seed, &key_public, sigma, element, limb, body, &mut scratch,
+//!         )?;
+//!     }
+//!     host.add_key(keys, sigma, &bodies)?;
+//! }
+//!
+//! // Device: three numbers, each in its place, in ciphertext 0 of the session.
+//! let x = [1000, -7, 12_345];
+//! let mut message = [0; Set::N];
+//! for (j, &x) in x.iter().enumerate() {
+//!     message[layout.input_exponent(j, 0)] = T::mul(T::from_i32(x), layout.normaliser::<T>());
+//! }
+//! let mut body = [0; Set::BODY_WORDS];
+//! encrypt_seeded_into::<Set, Scalar>(
+//!     &key, &session, &public, 0, &message, &mut body, &mut scratch,
+//! )?;
+//!
+//! // Host: it knows the body, and the mask by its seed.
+//! let input = Ciphertexts { seed: &public, first: 0, bodies: &body };
+//! let (mut masks, mut bodies) = ([0; Set::N], [0; 2]);
+//! host.trace_product(matrix, keys, &layout, &input, &mut masks, &mut bodies)?;
+//!
+//! // Device: the answer. Whether it is right, the linear check says: see kernel::check.
+//! let (mut y, places) = ([0; 2], (0..2).map(|i| layout.output_exponent(i, 0)));
+//! let mut work = [0; 2 * Set::N];
+//! decrypt_switched_into::<Set, Scalar>(&key, &masks, &bodies, places, &mut y, &mut work)?;
+//! assert_eq!(y.map(T::centre), [3 * 1000 + 100 * 7, 1000 - 7 + 127 * 12_345]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod decrypt;
 mod evaluation_key;

@@ -4,6 +4,8 @@
 
 #[path = "document/bundle.rs"]
 mod bundle;
+#[path = "document/direct.rs"]
+mod direct;
 #[path = "document/examples.rs"]
 mod examples;
 #[path = "document/page.rs"]
@@ -25,6 +27,7 @@ const MARKS: &[(&str, Compare)] = &[
     ("constants", tables::constants),
     ("primes", tables::primes),
     ("sets", tables::sets),
+    ("direct-sets", direct::sets),
     ("roots", tables::roots),
     ("transform", examples::transform),
     ("domains", streams::domains),
@@ -35,10 +38,17 @@ const MARKS: &[(&str, Compare)] = &[
     ("header", examples::header),
     ("small-bodies", examples::small_bodies),
     ("packed", examples::packed),
+    ("bits", direct::bits),
     ("schedule", examples::schedule),
     ("faults", tables::faults),
     ("quantiser", quantiser::quantiser),
     ("sections", tables::sections),
+    ("digits", direct::digits),
+    ("layouts", direct::layouts),
+    ("limbs", direct::limbs),
+    ("switch", direct::switch),
+    ("direct", direct::example),
+    ("session-keys", direct::session_keys),
 ];
 
 #[test]

@@ -15,14 +15,18 @@ pub(crate) struct ServeLimits {
     #[arg(long, value_parser = value_parser!(u16).range(1..), value_name = "COUNT")]
     pub(crate) sessions_per_address: Option<u16>,
     /// Memory that the work of all sessions may hold, such as 512MiB or 4GiB, at least 24MiB; the
-    /// weights come on top. A quarter is for products, the rest for units. Work that finds too little
-    /// waits up to two minutes
+    /// weights come on top. A quarter is for products, a quarter for the evaluation keys of direct
+    /// mode, the rest for units. Work that finds too little waits up to two minutes
     #[arg(long, default_value = "4GiB", value_parser = size, value_name = "SIZE")]
     pub(crate) memory: usize,
     /// Memory of it that the sessions of one peer address may hold [default: half of --memory, or
     /// 24MiB where that is more]
     #[arg(long, value_parser = size, value_name = "SIZE")]
     pub(crate) memory_per_address: Option<usize>,
+    /// Memory for matrices that direct mode uses, encoded: twelve bytes a weight, several times faster
+    /// than encoding them for every product; 0 for none
+    #[arg(long, default_value = "1GiB", value_parser = any_size, value_name = "SIZE")]
+    pub(crate) encoded_memory: u64,
     /// Time that a session may take, such as 90s, 30m or 24h
     #[arg(long, default_value = "24h", value_parser = time, value_name = "TIME")]
     pub(crate) session_time: Duration,
@@ -68,7 +72,7 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 /// Bytes; a bare number counts MiB.
-fn size(text: &str) -> Result<usize, String> {
+fn any_size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 7] = [
         ("", 1 << 20),
         ("MiB", 1 << 20),
@@ -78,13 +82,19 @@ fn size(text: &str) -> Result<usize, String> {
         ("GB", 1_000_000_000),
         ("TB", 1_000_000_000_000),
     ];
-    let bytes = quantity(text, &UNITS).and_then(|bytes| usize::try_from(bytes).ok());
-    match bytes {
-        None => Err("must be a whole number of MiB, GiB, TiB, MB, GB or TB".to_owned()),
-        Some(bytes) if bytes < Limits::LEAST_MEMORY => {
+    quantity(text, &UNITS)
+        .ok_or_else(|| "must be a whole number of MiB, GiB, TiB, MB, GB or TB".to_owned())
+}
+
+/// Bytes, as many as a host's work needs at least.
+fn size(text: &str) -> Result<usize, String> {
+    let bytes = any_size(text)?;
+    match usize::try_from(bytes) {
+        Err(_) => Err("is more than this machine can address".to_owned()),
+        Ok(bytes) if bytes < Limits::LEAST_MEMORY => {
             Err(format!("must be {}MiB at least", Limits::LEAST_MEMORY >> 20))
         }
-        Some(bytes) => Ok(bytes),
+        Ok(bytes) => Ok(bytes),
     }
 }
 

@@ -21,6 +21,9 @@ const DEMO_MODEL: [(&str, &[u8]); 5] = [
     ("tokenizer_config.json", include_bytes!("../../models/demo/tokenizer_config.json")),
 ];
 
+/// Memory of the host for encoded matrices, as `serve` has it by default.
+const ENCODED_MEMORY: u64 = 1 << 30;
+
 /// `subrosa demo`: both sides on this machine, through real TCP on loopback.
 pub(super) fn run(options: &Demo) -> Result<()> {
     let interrupts = Interrupts::listen()?;
@@ -38,7 +41,8 @@ pub(super) fn run(options: &Demo) -> Result<()> {
 
     let bytes = BundleBytes::read(&device)?;
     let weights = HostBundle::open(&host)?;
-    let engine = Arc::new(engine(&weights, options.threads)?);
+    let engine = engine(&weights, options.threads)?.with_encoded_memory(ENCODED_MEMORY);
+    let engine = Arc::new(engine);
     let backend = engine.backend();
     let server = HostThread::start(engine)?;
     eprintln!("{model}: host on {} ({backend})", server.address);

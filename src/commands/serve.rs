@@ -22,7 +22,8 @@ pub(super) fn run(options: &Serve) -> Result<()> {
     if !options.no_verify {
         bundle.verify()?;
     }
-    let engine = Arc::new(engine(&bundle, options.threads)?);
+    let engine = engine(&bundle, options.threads)?;
+    let engine = Arc::new(engine.with_encoded_memory(options.limits.encoded_memory));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let backend = engine.backend();

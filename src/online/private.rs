@@ -4,19 +4,19 @@ use crate::cli::Mode;
 use crate::entropy::SystemEntropy;
 use crate::pace::Pace;
 use crate::report::{Cheated, Phase};
+use accel_cpu::Simd;
 use anyhow::{Context, Result, anyhow};
 use device_client::client::Client;
 use device_client::direct::{
     DirectMemory, DirectSession, direct_fitting_chunk, direct_frame_bytes,
 };
-use device_client::generate::{Event, Multiply};
+use device_client::generate::Event;
 use device_client::masked::{MaskedSession, fitting_chunk, frame_bytes, masked_words};
 use device_client::mixed::{MixedSession, masked_products};
 use device_client::session::{self, Session};
 use device_client::store::CorrelationStore;
 use kernel::model::ModelConfig;
 use kernel::params::{Direct4096, ParameterId, ParameterSet};
-use kernel::ring::Scalar;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::SessionId;
 use std::time::Instant;
@@ -88,14 +88,14 @@ impl Run<'_> {
         let memory =
             DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise };
         if mode == Mode::Direct {
-            let session: DirectSession<'_, Set, Scalar> =
+            let session: DirectSession<'_, Set, Simd> =
                 DirectSession::open(bundle, schedule, id, seed, memory)?;
             return self.over(host, mode, session, observe).await;
         }
         let masked = masked_products(config, &schedule, store).min(most.unwrap_or(u32::MAX));
         let all = schedule.product_count(config);
         eprintln!("{masked} of {all} products are masked, the others encrypted as they come");
-        let session: MixedSession<'_, _, Set, Scalar> =
+        let session: MixedSession<'_, _, Set, Simd> =
             MixedSession::open(bundle, store, schedule, id, seed, masked, &mut words, memory)?;
         self.over(host, mode, session, observe).await
     }
@@ -117,7 +117,7 @@ impl Run<'_> {
             .with_context(|| format!("opening a session with {host}"))?;
         let (opening_up, _) = client.bytes();
         let mut prompt_seconds = None;
-        let outcome = self
+        let transcript = self
             .drive(&mut client, |event| {
                 if let Event::Prefill { rows, of } = event
                     && rows == of
@@ -126,12 +126,15 @@ impl Run<'_> {
                 }
                 observe(event);
             })
-            .await
-            .context("the session with the host ended early");
-        let transcript = match outcome {
-            // A lie stays one, whatever ends the session.
-            Err(error) if !client.is_sound() => return Err(error.context(Cheated::Unfinished)),
-            outcome => outcome?,
+            .await;
+        let transcript = match transcript {
+            Ok(transcript) => transcript,
+            Err(_) if client.failures() > 0 => {
+                return Err(Cheated::Online { failed: client.failures().into() }.into());
+            }
+            Err(error) => {
+                return Err(error).context("the session with the host ended early");
+            }
         };
         let (verdict, bytes_up, bytes_down) = client.close().await?;
         let phase = Phase {

@@ -12,45 +12,18 @@ import struct
 import sys
 from pathlib import Path
 
+import direct
+import direct_cases
 import lattice
 import protocol
 import quantise
 import streams
+from inputs import digest, int8, residues, seed, words
 from lattice import SETS
-from streams import DELTA, T
+from streams import DELTA, P26, P29, T
 
 OUTPUT = Path(__file__).with_name("kernel.json")
-PRIMES = {"T": T, "Delta": DELTA, "InsecureT17": 17, "InsecureDelta97": 97}
-
-
-def words(label, count):
-    """Test input: the little-endian words of SHA-256("label:0"), SHA-256("label:1"), ..."""
-    data = b"".join(
-        hashlib.sha256(f"{label}:{i}".encode()).digest() for i in range((count + 7) // 8)
-    )
-    return list(struct.unpack(f"<{len(data) // 4}I", data))[:count]
-
-
-def residues(label, count, p):
-    return [w % p for w in words(label, count)]
-
-
-def int8(label, rows, columns):
-    """An int8 matrix: the low byte of each word, as a signed number."""
-    flat = [(w % 256 ^ 128) - 128 for w in words(label, rows * columns)]
-    return [flat[i * columns : (i + 1) * columns] for i in range(rows)]
-
-
-def seed(label):
-    return hashlib.sha256(label.encode()).digest()
-
-
-def digest(values):
-    """Length, hash over little-endian words (two's complement), and both ends."""
-    values = list(values)
-    data = b"".join((v % 2**32).to_bytes(4, "little") for v in values)
-    return {"len": len(values), "sha256": hashlib.sha256(data).hexdigest(),
-            "first": values[:3], "last": values[-3:]}
+PRIMES = {"T": T, "Delta": DELTA, "Prime29": P29, "Prime26": P26, "InsecureT17": 17, "InsecureDelta97": 97}
 
 
 def product(matrix, columns, p):
@@ -88,6 +61,7 @@ def seeds():
         s = seed(label)
         yield {"seed": s.hex(), "public_mask": streams.derive(s, streams.LABEL_PUBLIC_MASK).hex(),
                "one_time_mask": streams.derive(s, streams.LABEL_ONE_TIME_MASK).hex(),
+               "evaluation_key": streams.derive(s, streams.LABEL_EVALUATION_KEY).hex(),
                "token_choice": [[i, streams.token_choice(s, i)] for i in [0, 1, 2**32 - 1, 2**32, 2**64 - 1]]}
 
 
@@ -110,7 +84,7 @@ def public_masks():
         return drawn({"prime": name, "seed": s.hex(), "coordinates": coordinates, "columns": columns}, draws)
 
     s = seed("public masks")
-    for name in ["T", "Delta"]:
+    for name in ["T", "Delta", "Prime29", "Prime26"]:
         yield case(name, s, [0, 1], [0, 4096])
         yield case(name, s, [2, 5], [13, 77])
         yield case(name, s, [65792, 65793], [4090, 4096])
@@ -118,6 +92,8 @@ def public_masks():
     yield case("T", pattern(1), [7769, 7770], [44 * 16 + 11, 44 * 16 + 12])
     yield case("Delta", pattern(1), [4645, 4646], [60, 92])
     yield case("Delta", pattern(1), [10129, 10130], [232 * 16 + 14, 232 * 16 + 16])
+    yield case("Prime29", pattern(1), [95, 96], [125 * 16, 126 * 16])
+    yield case("Prime26", pattern(1), [238, 239], [85 * 16 + 5, 85 * 16 + 6])
 
 
 def check_vectors():
@@ -171,7 +147,8 @@ def samplers():
 
 def transforms():
     """Every value for small N, a hash for N = 256, a few positions for N = 4096."""
-    degrees = {"T": [4, 8, 16, 64, 256], "Delta": [4, 8, 16, 64, 256], "InsecureT17": [4, 8],
+    degrees = {"T": [4, 8, 16, 64, 256], "Delta": [4, 8, 16, 64, 256],
+               "Prime29": [4, 8, 16, 64, 256], "Prime26": [4, 8, 16, 64, 256], "InsecureT17": [4, 8],
                "InsecureDelta97": [4, 8, 16]}
     for name, sizes in degrees.items():
         p = PRIMES[name]
@@ -185,7 +162,7 @@ def transforms():
                        "values": lattice.forward(p, [0, 1] + [0] * (n - 2))}
                 yield {"prime": name, "degree": n, "input": "-1",
                        "values": lattice.forward(p, [p - 1] * n)}
-    for name in ["T", "Delta"]:
+    for name in ["T", "Delta", "Prime29", "Prime26"]:
         p, label = PRIMES[name], f"transform {name} 4096"
         polynomial = residues(label, 4096, p)
         spots = [0, 1, 2, 3, 2047, 2048, 2731, 4094, 4095] + [w % 4096 for w in words("spots", 8)]
@@ -437,7 +414,7 @@ def requests():
 def headers():
     session = bytes(range(200, 216))
     for i, frame in enumerate(protocol.FRAMES):
-        for p in list(SETS.values())[i % 3 :: 3]:
+        for p in [*SETS.values(), *direct.SETS.values()][i % 3 :: 3]:
             if p.name == "InsecureToy4x1":
                 continue
             fields = {"sequence": [0, 1, 2**32 - 1][i % 3], "length": [0, 77, 2**20][i % 3]}
@@ -445,7 +422,7 @@ def headers():
                    "bytes": protocol.header(frame, p.number, session, **fields).hex()}
     good = bytearray(protocol.header("Bye", 5, session, 3, 0))
     for at, value, error in [(0, 0, "Magic"), (3, 0x4F, "Magic"), (4, 0, "Version"), (4, 2, "Version"),
-                             (5, 0, "Unknown"), (5, 10, "Unknown"), (6, 0, "Unknown"), (6, 6, "Unknown"),
+                             (5, 0, "Unknown"), (5, 11, "Unknown"), (6, 0, "Unknown"), (6, 6, "Unknown"),
                              (6, 0xF1, "Unknown"), (7, 1, "Unknown"), (31, 1, "Length")]:
         bad = bytearray(good)
         bad[at] = value
@@ -461,7 +438,9 @@ def headers():
 
 def bodies():
     model = seed("model digest")
-    for purpose in [["Prepare", 0], ["Prepare", 300], ["Masked", 16, 127, 128], ["Masked", 2**32 - 1, 1, 16384]]:
+    seeds = [seed("ciphertexts").hex(), seed("keys").hex()]
+    for purpose in [["Prepare", 0], ["Prepare", 300], ["Masked", 16, 127, 128], ["Masked", 2**32 - 1, 1, 16384],
+                    ["Direct", *seeds, 16, 127, 8], ["Mixed", *seeds, 300, 48, 64, 130]]:
         for answered, max_payload in [(0, protocol.MAX_PAYLOAD), (2**21, 4096)]:
             fields = {"answered": answered, "max_payload": max_payload}
             yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, **fields,
@@ -489,7 +468,7 @@ def packed():
 
 SECTIONS = [primes, seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
-            headroom, shapes, schedules, requests, headers, bodies, packed]
+            headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS]
 
 
 def generate():

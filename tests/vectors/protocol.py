@@ -5,7 +5,7 @@ import struct
 from streams import DELTA, T
 
 FRAMES = ["Hello", "Welcome", "Product", "ProductReply", "UnitOpen", "UnitBodies", "UnitRows",
-          "Bye", "Fault"]
+          "Bye", "Fault", "EvaluationKey"]
 FAULTS = ["Protocol", "Model", "Limits", "Busy", "Deadline", "Shutdown", "Internal"]
 MAX_PAYLOAD = 2**20
 VERSION = 1
@@ -28,9 +28,10 @@ def varint(value):
 
 def hello(digest, purpose, answered, max_payload):
     """Postcard: fields in order, a variant by its number, byte arrays as they are."""
-    kind, *numbers = purpose
-    variant = ["Prepare", "Masked"].index(kind)
-    return digest + b"".join(map(varint, [variant, *numbers, answered, max_payload]))
+    kind, *fields = purpose
+    variant = ["Prepare", "Masked", "Direct", "Mixed"].index(kind)
+    fields = [bytes.fromhex(f) if isinstance(f, str) else varint(f) for f in fields]
+    return digest + varint(variant) + b"".join(fields) + varint(answered) + varint(max_payload)
 
 
 def unit_open(group, seed):
@@ -48,6 +49,24 @@ def pack(p, residues):
     assert p == DELTA
     pairs = list(residues) + [0] * (len(residues) % 2)
     return b"".join((a + 2**28 * b).to_bytes(7, "little") for a, b in zip(pairs[::2], pairs[1::2]))
+
+
+def pack_bits(bits, numbers):
+    """The numbers as the digits of one, to the base 2^bits, the first lowest."""
+    whole = sum(v << bits * i for i, v in enumerate(numbers))
+    return whole.to_bytes(-(-bits * len(numbers) // 8), "little")
+
+
+def pack_body(s, limbs):
+    return b"".join(pack_bits(p.bit_length(), residues) for p, residues in zip(s.limbs, limbs))
+
+
+def direct_payloads(s, layout, m, n, tokens):
+    """Bytes of a direct Product and of its reply."""
+    groups = -(-tokens // layout.tokens)
+    body = sum(-(-p.bit_length() * s.n // 8) for p in s.limbs)
+    result = -(-42 * s.n // 8) + -(-36 * layout.rows * layout.tokens // 8)
+    return (8 + groups * -(-n // layout.columns) * body, 8 + groups * -(-m // layout.rows) * result)
 
 
 def shapes(vocab, hidden, layers, heads, kv_heads, head_dim, intermediate):

@@ -45,8 +45,11 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The low halves of the products.
     fn mul_low(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// The high halves of the products.
-    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The high halves of the products; `odd_b` has the words of b at odd places at the even ones
+    /// before them, and anything at odd places.
+    fn mul_high(self, a: Self::Vector, b: Self::Vector, odd_b: Self::Vector) -> Self::Vector;
+    /// The words at odd places, at the even ones before them.
+    fn odd(self, a: Self::Vector) -> Self::Vector;
 
     /// Takes two vectors as matrices of blocks of `block` words, and transposes each pair of pairs:
     /// `[a0 a1 a2 a3 ..], [b0 b1 b2 b3 ..]` become `[a0 b0 a2 b2 ..], [a1 b1 a3 b3 ..]`.

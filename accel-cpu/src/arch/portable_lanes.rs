@@ -96,7 +96,12 @@ impl<const COUNT: usize> Lanes for PortableLanes<COUNT> {
     }
 
     #[inline(always)]
-    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn odd(self, a: Self::Vector) -> Self::Vector {
+        a
+    }
+
+    #[inline(always)]
+    fn mul_high(self, a: Self::Vector, b: Self::Vector, _: Self::Vector) -> Self::Vector {
         map(
             a,
             b,

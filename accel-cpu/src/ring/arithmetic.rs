@@ -18,14 +18,23 @@ pub(super) struct Field<L: Lanes> {
 /// A factor in registers, or a vector of factors.
 #[derive(Clone, Copy)]
 pub(super) struct Pair<L: Lanes> {
-    pub(super) value: L::Vector,
-    pub(super) quotient: L::Vector,
+    value: L::Vector,
+    quotient: L::Vector,
+    /// The quotient's words at odd places.
+    odd: L::Vector,
 }
 
 impl<L: Lanes> Pair<L> {
     #[inline(always)]
+    pub(super) fn new(lanes: L, value: L::Vector, quotient: L::Vector) -> Self {
+        Self { value, quotient, odd: lanes.odd(quotient) }
+    }
+
+    #[inline(always)]
     pub(super) fn splat(lanes: L, factor: Factor) -> Self {
-        Self { value: lanes.splat(factor.value), quotient: lanes.splat(factor.quotient) }
+        // The same word everywhere needs no shift.
+        let quotient = lanes.splat(factor.quotient);
+        Self { value: lanes.splat(factor.value), quotient, odd: quotient }
     }
 }
 
@@ -59,7 +68,7 @@ impl<L: Lanes> Field<L> {
     #[inline(always)]
     pub(super) fn mul(self, x: L::Vector, factor: Pair<L>) -> L::Vector {
         // The quotient of x w / p is too small by at most 1.
-        let quotient = self.lanes.mul_high(x, factor.quotient);
+        let quotient = self.lanes.mul_high(x, factor.quotient, factor.odd);
         let product = self.lanes.mul_low(x, factor.value);
         self.lanes.sub(product, self.lanes.mul_low(quotient, self.p))
     }
@@ -67,7 +76,7 @@ impl<L: Lanes> Field<L> {
     /// Any word, below 2p.
     #[inline(always)]
     pub(super) fn reduce(self, x: L::Vector) -> L::Vector {
-        let quotient = self.lanes.mul_high(x, self.quotient);
+        let quotient = self.lanes.mul_high(x, self.quotient, self.quotient);
         self.lanes.sub(x, self.lanes.mul_low(quotient, self.p))
     }
 

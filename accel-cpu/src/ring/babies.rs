@@ -16,16 +16,19 @@ use kernel::accel::AccelError;
 const CHUNK: usize = 1024;
 
 /// All baby steps of one ciphertext: for each limb and block of places, baby step by baby step,
-/// a vector of the mask and a vector of the body.
+/// a vector of the mask and a vector of the body; then a vector of nothing, so that a baby step's
+/// places in all blocks do not compete for the same lines of a cache.
 pub(super) struct Babies {
     words: Scratch,
+    /// Words of a limb, and of a block of places.
     limb: usize,
+    block: usize,
 }
 
 impl Babies {
     /// Those of one block of places in one limb.
     pub(super) fn block(&self, limb: usize, block: usize, words: usize) -> &[u32] {
-        &self.words[limb * self.limb + block * words..][..words]
+        &self.words[limb * self.limb + block * self.block..][..words]
     }
 
     /// # Errors
@@ -45,11 +48,11 @@ impl Babies {
         let fine_keys = (1..fine).map(|i| keys.get(plan.baby(i)));
         let fine_keys = fine_keys.collect::<Result<Vec<_>, _>>()?;
 
-        let mut coarse = vec![x.clone()];
+        let mut coarse = vec![x.copy(set)?];
         let mut digits = Digits::new(set, count / fine)?;
         if count > 1 {
             digits.cut(lanes, team, set, core::iter::once(&x.mask[..]));
-            coarse.extend(switched(lanes, team, set, x, &digits, &coarse_keys));
+            coarse.extend(switched(lanes, team, set, x, &digits, &coarse_keys)?);
         }
         if fine > 1 && coarse.len() > 1 {
             digits.cut(lanes, team, set, coarse.iter().map(|coarse| &coarse.mask[..]));
@@ -67,8 +70,9 @@ fn switched<L: Lanes>(
     x: &Ciphertext,
     digits: &Digits,
     keys: &[&Key],
-) -> Vec<Ciphertext> {
-    let mut images = vec![Ciphertext::zero(set); keys.len()];
+) -> Result<Vec<Ciphertext>, AccelError> {
+    let images: Result<Vec<_>, _> = keys.iter().map(|_| Ciphertext::new(set)).collect();
+    let mut images = images?;
     let tasks = images.iter_mut().zip(keys).flat_map(|(image, &key)| {
         image.limbs_mut(set).enumerate().map(move |(limb, image)| (limb, image, key))
     });
@@ -89,7 +93,7 @@ fn switched<L: Lanes>(
             },
         );
     });
-    images
+    Ok(images)
 }
 
 /// For each limb and chunk of slots, coarse step by coarse step and fine step by fine step, mask and
@@ -146,53 +150,59 @@ fn arranged<L: Lanes>(
         .iter()
         .map(|key| shape.slots.iter().map(|&slot| key.source[usize::from(slot)]).collect())
         .collect();
-    let mut words = Scratch::new(set.words() * 2 * count)?;
-    let pieces = if team.threads() == 1 { 1 } else { (degree / L::COUNT).min(4) };
+    let blocks = degree / L::COUNT;
+    let block = (2 * count + 1) * L::COUNT;
+    let mut words = Scratch::new(set.limbs.len() * blocks * block)?;
+    let pieces = if team.threads() == 1 { 1 } else { blocks.min(4) };
     let piece = degree / pieces;
-    let tasks = words.chunks_exact_mut(piece * 2 * count).enumerate();
+    let tasks = words.chunks_exact_mut(blocks / pieces * block).enumerate();
     team.for_each(tasks, |(index, out)| {
         let (limb, first) = (index / pieces, index % pieces * piece);
         let places = first..first + piece;
         let field = Field::new(lanes, &set.limbs[limb].modulus);
-        let mut body = vec![0; degree];
+        let mut whole = [vec![0; degree], vec![0; degree]];
         lanes.run(
             #[inline(always)]
             || {
                 for (c, coarse) in coarse.iter().enumerate() {
                     let base = [coarse.mask(set, limb), coarse.body(set, limb)];
-                    let slots = &shape.slots[places.clone()];
-                    for (half, base) in base.into_iter().enumerate() {
-                        scatter::<L>(slots, base, out, 2 * count, 2 * c * fine + half);
-                    }
+                    scatter::<L>(&shape.slots[places.clone()], base, out, block, c * fine);
                     for (f, sources) in sources.iter().enumerate() {
                         let step = c * fine_keys.len() + f;
-                        for half in 0..2 {
+                        for (half, whole) in whole.iter_mut().enumerate() {
                             let pieces = (0..degree / chunk).map(|piece| {
                                 let start = (limb * (degree / chunk) + piece) * chunk_words;
                                 &switched[start + (2 * step + half) * chunk..][..chunk]
                             });
-                            for (to, from) in body.chunks_exact_mut(chunk).zip(pieces) {
+                            for (to, from) in whole.chunks_exact_mut(chunk).zip(pieces) {
                                 to.copy_from_slice(from);
                             }
-                            if half == 1 {
-                                add(field, &mut body, base[1]);
-                            }
-                            let at = 2 * (c * fine + f + 1) + half;
-                            scatter::<L>(&sources[places.clone()], &body, out, 2 * count, at);
                         }
+                        let [mask, body] = &mut whole;
+                        add(field, body, base[1]);
+                        let sources = &sources[places.clone()];
+                        scatter::<L>(sources, [mask, body], out, block, c * fine + f + 1);
                     }
                 }
             },
         );
     });
-    Ok(Babies { words, limb: degree * 2 * count })
+    Ok(Babies { words, limb: blocks * block, block })
 }
 
-/// Writes `input[source[i]]` to vector `at` of each block of `vectors` vectors.
+/// Writes `mask[source[i]]` and `body[source[i]]` to their places for a baby step in each block.
 #[inline(always)]
-fn scatter<L: Lanes>(source: &[u16], input: &[u32], out: &mut [u32], vectors: usize, at: usize) {
-    let blocks = out.chunks_exact_mut(vectors * L::COUNT).zip(source.chunks_exact(L::COUNT));
-    for (block, source) in blocks {
-        permute(source, input, &mut block[at * L::COUNT..][..L::COUNT]);
+fn scatter<L: Lanes>(
+    source: &[u16],
+    [mask, body]: [&[u32]; 2],
+    out: &mut [u32],
+    block: usize,
+    baby: usize,
+) {
+    for (out, source) in out.chunks_exact_mut(block).zip(source.chunks_exact(L::COUNT)) {
+        let out = &mut out[2 * baby * L::COUNT..][..2 * L::COUNT];
+        let (to_mask, to_body) = out.split_at_mut(L::COUNT);
+        permute(source, mask, to_mask);
+        permute(source, body, to_body);
     }
 }

@@ -9,6 +9,8 @@
 
 mod definition;
 mod plane;
+#[cfg(test)]
+mod tests;
 
 pub(super) use plane::{Plane, Sink};
 

@@ -30,20 +30,22 @@ impl Inner {
     }
 
     /// One giant step's sum, in the order of slots.
-    fn sum<L: Lanes>(&self, shape: &Shape<'_>, giant: usize) -> Ciphertext {
-        let mut sum = Ciphertext::zero(shape.set);
+    fn sum<L: Lanes>(&self, shape: &Shape<'_>, giant: usize) -> Result<Ciphertext, AccelError> {
+        let mut sum = Ciphertext::new(shape.set)?;
         let vectors = 2 * shape.giants();
         let limbs = self.words.chunks_exact(shape.set.degree * vectors);
         for (words, halves) in limbs.zip(sum.limbs_mut(shape.set)) {
             for (half, out) in halves.into_iter().enumerate() {
-                for (&place, out) in shape.places.iter().zip(out) {
-                    let (block, lane) =
-                        (usize::from(place) / L::COUNT, usize::from(place) % L::COUNT);
-                    *out = words[(block * vectors + 2 * giant + half) * L::COUNT + lane];
+                let at = (2 * giant + half) * L::COUNT;
+                let blocks = words.chunks_exact(vectors * L::COUNT);
+                for (block, slots) in blocks.zip(shape.slots.chunks_exact(L::COUNT)) {
+                    for (&word, &slot) in block[at..at + L::COUNT].iter().zip(slots) {
+                        out[usize::from(slot)] = word;
+                    }
                 }
             }
         }
-        sum
+        Ok(sum)
     }
 }
 
@@ -97,11 +99,11 @@ impl<'a, L: Lanes> Steps<'a, L> {
     pub(super) fn side(&mut self, inner: &Inner, side: usize) -> Result<Ciphertext, AccelError> {
         let (shape, keys) = (self.shape, self.keys);
         let giants = shape.plan.giants();
-        let mut sum = inner.sum::<L>(shape, side * giants + giants - 1);
+        let mut sum = inner.sum::<L>(shape, side * giants + giants - 1)?;
         if giants > 1 {
             let key = keys.get(shape.plan.generator())?;
             for j in (0..giants - 1).rev() {
-                let mut next = inner.sum::<L>(shape, side * giants + j);
+                let mut next = inner.sum::<L>(shape, side * giants + j)?;
                 self.add_image(&mut next, &sum, key);
                 sum = next;
             }
@@ -121,14 +123,14 @@ impl<'a, L: Lanes> Steps<'a, L> {
     ) -> Result<(), AccelError> {
         let (shape, keys) = (self.shape, self.keys);
         let Some(first) = sides.first() else { return Ok(()) };
-        let mut result = first.clone();
+        let mut result = first.copy(shape.set)?;
         if let Some(negative) = sides.get(1) {
             let key = keys.get(shape.plan.conjugation())?;
             self.add_image(&mut result, negative, key);
         }
         for sigma in shape.layout.folds() {
             let key = keys.get(sigma)?;
-            let x = result.clone();
+            let x = result.copy(shape.set)?;
             self.add_image(&mut result, &x, key);
         }
         self.switch(result, mask, body);
@@ -158,9 +160,23 @@ impl<'a, L: Lanes> Steps<'a, L> {
 }
 
 impl Ciphertext {
-    /// Zeros.
-    pub(super) fn zero(set: &Set) -> Self {
-        Self { mask: vec![0; set.words()], body: vec![0; set.words()] }
+    /// Words of any values.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(super) fn new(set: &Set) -> Result<Self, AccelError> {
+        Ok(Self { mask: Scratch::new(set.words())?, body: Scratch::new(set.words())? })
+    }
+
+    /// The same again.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(super) fn copy(&self, set: &Set) -> Result<Self, AccelError> {
+        let mut copy = Self::new(set)?;
+        copy.mask.copy_from_slice(&self.mask);
+        copy.body.copy_from_slice(&self.body);
+        Ok(copy)
     }
 
     /// Mask and body of each limb.

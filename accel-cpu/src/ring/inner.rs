@@ -60,3 +60,47 @@ fn group<L: Lanes, const TOGETHER: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::portable_lanes::PortableLanes;
+    use kernel::prime::{Delta, Prime, Prime26, Prime29};
+
+    /// As many baby steps as sums hold, and more, all of the largest residues.
+    fn largest<L: Lanes, P: Prime>(lanes: L) {
+        let modulus = Modulus::of::<P>().unwrap();
+        let top = P::VALUE - 1;
+        for (count, together) in [(1, 1), (TERMS, 2), (TERMS + 1, 2), (128, 1), (200, 2)] {
+            let weights = vec![top; 2 * count * L::COUNT];
+            let babies = vec![top; 2 * count * L::COUNT];
+            let mut sums = vec![top; 4 * L::COUNT];
+            multiply(lanes, &modulus, together, &weights, &babies, &mut sums);
+            // (-1) (-1) each, and -1.
+            let expected = P::reduce(count as u64 - 1);
+            assert!(sums.iter().all(|&sum| sum == expected), "{count} modulo {}", P::VALUE);
+        }
+    }
+
+    fn every_prime<L: Lanes>(lanes: L) {
+        largest::<L, Prime29>(lanes);
+        largest::<L, Delta>(lanes);
+        largest::<L, Prime26>(lanes);
+    }
+
+    #[test]
+    fn sums_hold_the_largest_products() {
+        every_prime(PortableLanes::<4>);
+        every_prime(PortableLanes::<8>);
+        #[cfg(target_arch = "x86_64")]
+        {
+            use crate::arch::x86_64::{Avx2Lanes, Avx512Lanes};
+            if let Some(lanes) = Avx2Lanes::detect() {
+                every_prime(lanes);
+            }
+            if let Some(lanes) = Avx512Lanes::detect() {
+                every_prime(lanes);
+            }
+        }
+    }
+}

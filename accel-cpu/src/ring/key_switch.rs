@@ -1,7 +1,7 @@
 //! Key switching: digits times a key.
 
 use super::arithmetic::Field;
-use super::keys::Key;
+use super::keys::{Key, run};
 use super::set::Set;
 use crate::arch::lanes::Lanes;
 use core::ops::Range;
@@ -9,7 +9,7 @@ use core::ops::Range;
 /// Mask and body of a sum of digits times a key, before its permutation, in the slots `slots`
 /// of a limb: `sum_e digit_e key_e`.
 ///
-/// The nine products of two residues below `2^29` each stay far below `2^64`.
+/// Products of a digit below `2^31` and a residue below `2^29`: sixteen of them fit into 64 bits.
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(
     lanes: L,
@@ -20,21 +20,26 @@ pub(super) fn multiply<L: Lanes>(
     [mask, body]: [&mut [u32]; 2],
 ) {
     let field = Field::new(lanes, &set.limbs[limb].modulus);
-    let stride = set.stride();
-    let (digits, key) = (digits.chunks_exact(stride), key.limb(limb).chunks_exact(2 * stride));
-    let masks = L::vectors_mut(mask).iter_mut();
-    let places = slots.step_by(L::COUNT);
-    for ((place, mask), body) in places.zip(masks).zip(L::vectors_mut(body)) {
-        let mut sums = [lanes.zero(); 2];
-        for (digit, element) in digits.clone().zip(key.clone()) {
-            let digit = lanes.load(L::at(digit, place));
-            let key = lanes.load(L::at(element, place));
-            sums[0] = lanes.mul_add(sums[0], digit, key);
-            let key = lanes.load(L::at(element, stride + place));
-            sums[1] = lanes.mul_add(sums[1], digit, key);
+    let (run, elements) = (run(set.degree), set.gadget());
+    let digits = digits.chunks_exact(set.stride());
+    let runs = key.limb(limb).chunks_exact(elements * 2 * run).skip(slots.start / run);
+    let places = slots.step_by(run).zip(runs);
+    let outs = mask.chunks_exact_mut(run).zip(body.chunks_exact_mut(run));
+    for ((place, key), (mask, body)) in places.zip(outs) {
+        let vectors = L::vectors_mut(mask).iter_mut().zip(L::vectors_mut(body));
+        for (i, (mask, body)) in vectors.enumerate() {
+            let mut sums = [lanes.zero(); 2];
+            for (digit, element) in digits.clone().zip(key.chunks_exact(2 * run)) {
+                let digit = lanes.load(L::at(digit, place + i * L::COUNT));
+                let (mask, body) = element.split_at(run);
+                let key = lanes.load(&L::vectors(mask)[i]);
+                sums[0] = lanes.mul_add(sums[0], digit, key);
+                let key = lanes.load(&L::vectors(body)[i]);
+                sums[1] = lanes.mul_add(sums[1], digit, key);
+            }
+            lanes.store(field.residues(sums[0]), mask);
+            lanes.store(field.residues(sums[1]), body);
         }
-        lanes.store(field.residues(sums[0]), mask);
-        lanes.store(field.residues(sums[1]), body);
     }
 }
 

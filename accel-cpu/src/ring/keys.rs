@@ -21,10 +21,19 @@ pub(crate) struct Keys {
 pub(crate) struct Key {
     /// Where the value at an index of the image comes from.
     pub(super) source: Vec<u16>,
-    /// For each limb and element the mask and the body, a stride apart each.
+    /// For each limb and run of slots, element by element, the mask and the body: keys are used once
+    /// from beginning to end, and come from memory in one stream.
     words: Vec<u32>,
-    stride: usize,
-    elements: usize,
+    /// Words of a limb.
+    limb: usize,
+}
+
+/// Slots of a run of a key, where the degree is larger.
+const RUN: usize = 16;
+
+/// Slots of a run of a key.
+pub(super) const fn run(degree: usize) -> usize {
+    if degree < RUN { degree } else { RUN }
 }
 
 impl Keys {
@@ -62,27 +71,27 @@ impl Key {
             return Err(AccelError::Residue);
         }
         let source: Vec<u16> = (0..degree).map(|i| automorphism.source(i) as u16).collect();
-        let stride = set.stride();
-        let mut words = vec![0; limbs * elements * 2 * stride];
+        let run = run(degree);
+        let mut words = vec![0; limbs * elements * 2 * degree];
         let mut mask = vec![0; degree];
         let first = u64::from(automorphism.exponent()) * elements as u64;
         let bodies = bodies.chunks_exact(degree);
         for (index, body) in bodies.enumerate() {
             let (element, limb) = (index / limbs, index % limbs);
             (set.limbs[limb].expand)(seed, first + element as u64, 0, &mut mask);
-            let place = &mut words[(limb * elements + element) * 2 * stride..][..2 * stride];
-            let (to_mask, to_body) = place.split_at_mut(stride);
-            for (i, &source) in source.iter().enumerate() {
-                to_mask[usize::from(source)] = mask[i];
-                to_body[usize::from(source)] = body[i];
+            let words = &mut words[limb * elements * 2 * degree..][..elements * 2 * degree];
+            for (&source, (&mask, &body)) in source.iter().zip(mask.iter().zip(body)) {
+                let (of, slot) = (usize::from(source) / run, usize::from(source) % run);
+                let place = (of * elements + element) * 2 * run + slot;
+                words[place] = mask;
+                words[place + run] = body;
             }
         }
-        Ok(Self { source, words, stride, elements })
+        Ok(Self { source, words, limb: elements * 2 * degree })
     }
 
-    /// Masks and bodies of all elements in one limb, a stride apart.
+    /// All runs of one limb.
     pub(super) fn limb(&self, limb: usize) -> &[u32] {
-        let words = self.elements * 2 * self.stride;
-        &self.words[limb * words..][..words]
+        &self.words[limb * self.limb..][..self.limb]
     }
 }

@@ -25,33 +25,39 @@ pub(super) struct Factor {
 }
 
 impl Factor {
-    pub(super) fn new<P: Prime>(value: u32) -> Self {
-        let quotient = (u64::from(value) << 32) / u64::from(P::VALUE);
-        Self { value, quotient: quotient as u32 }
+    fn new(p: u32, value: u32) -> Self {
+        Self { value, quotient: ((u64::from(value) << 32) / u64::from(p)) as u32 }
     }
 }
 
-/// Factors, by values and by quotients.
+/// Factors, one by one, and by values and by quotients.
 #[derive(Debug)]
 pub(super) struct Twiddles {
+    factors: Vec<Factor>,
     pub(super) values: Vec<u32>,
     pub(super) quotients: Vec<u32>,
 }
 
 impl Twiddles {
-    fn new<P: Prime>(values: impl Iterator<Item = u32>) -> Self {
-        let values: Vec<u32> = values.collect();
-        let quotients = values.iter().map(|&value| Factor::new::<P>(value).quotient).collect();
-        Self { values, quotients }
+    fn new(p: u32, values: impl Iterator<Item = u32>) -> Self {
+        let factors: Vec<_> = values.map(|value| Factor::new(p, value)).collect();
+        let values = factors.iter().map(|factor| factor.value).collect();
+        let quotients = factors.iter().map(|factor| factor.quotient).collect();
+        Self { factors, values, quotients }
     }
 
     #[inline(always)]
     pub(super) fn get(&self, node: usize) -> Factor {
-        Factor { value: self.values[node], quotient: self.quotients[node] }
+        self.factors[node]
     }
 }
 
 impl Modulus {
+    /// A residue as a factor.
+    pub(super) fn factor(&self, value: u32) -> Factor {
+        Factor::new(self.value, value)
+    }
+
     /// The values of `P`, where it is below `2^29`.
     pub(crate) fn of<P: Prime>() -> Option<Self> {
         if P::VALUE >= 1 << 29 {
@@ -67,11 +73,11 @@ impl Modulus {
         Some(Self {
             value: P::VALUE,
             quotient: ((1_u64 << 32) / u64::from(P::VALUE)) as u32,
-            word: Factor::new::<P>(P::reduce(1 << 32)),
-            forward: Twiddles::new::<P>(P::TWIDDLES.iter().copied()),
-            inverse: Twiddles::new::<P>((0..P::TWIDDLES.len()).map(inverse)),
+            word: Factor::new(P::VALUE, P::reduce(1 << 32)),
+            forward: Twiddles::new(P::VALUE, P::TWIDDLES.iter().copied()),
+            inverse: Twiddles::new(P::VALUE, (0..P::TWIDDLES.len()).map(inverse)),
             halvings: (0..=degrees)
-                .map(|i| Factor::new::<P>(P::pow_vartime(half, i.into())))
+                .map(|i| Factor::new(P::VALUE, P::pow_vartime(half, i.into())))
                 .collect(),
         })
     }

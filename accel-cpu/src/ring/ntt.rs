@@ -22,12 +22,27 @@ pub(crate) const fn fits<L: Lanes>(degree: usize) -> bool {
 /// NTT domain, canonical, from words below 4p.
 #[inline(always)]
 pub(crate) fn forward<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
+    forward_to::<L, true>(lanes, modulus, polynomial);
+}
+
+/// NTT domain, below 4p, from words below 4p.
+#[inline(always)]
+pub(super) fn forward_lazy<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
+    forward_to::<L, false>(lanes, modulus, polynomial);
+}
+
+#[inline(always)]
+fn forward_to<L: Lanes, const CANONICAL: bool>(
+    lanes: L,
+    modulus: &Modulus,
+    polynomial: &mut [u32],
+) {
     let vectors = L::vectors_mut(polynomial);
     descend(lanes, modulus, 1, vectors);
     if vectors.len().ilog2().is_multiple_of(2) {
-        forward_within::<L, true>(lanes, modulus, vectors);
+        forward_within::<L, true, CANONICAL>(lanes, modulus, vectors);
     } else {
-        forward_within::<L, false>(lanes, modulus, vectors);
+        forward_within::<L, false, CANONICAL>(lanes, modulus, vectors);
     }
 }
 
@@ -222,9 +237,26 @@ fn descend_sixteen<L: Lanes, const REDUCE: bool>(
     node: usize,
     block: &mut [L::Words],
 ) {
+    let stride = block.len() / 16;
+    // Known strides, of the longest transforms, spare the checks of every place.
+    match stride {
+        1 => descend_strided::<L, REDUCE>(lanes, modulus, node, &mut block[..16], 1),
+        16 => descend_strided::<L, REDUCE>(lanes, modulus, node, &mut block[..256], 16),
+        256 => descend_strided::<L, REDUCE>(lanes, modulus, node, &mut block[..4096], 256),
+        _ => descend_strided::<L, REDUCE>(lanes, modulus, node, block, stride),
+    }
+}
+
+#[inline(always)]
+fn descend_strided<L: Lanes, const REDUCE: bool>(
+    lanes: L,
+    modulus: &Modulus,
+    node: usize,
+    block: &mut [L::Words],
+    stride: usize,
+) {
     let field = Field::new(lanes, modulus);
     let twiddles = &modulus.forward;
-    let stride = block.len() / 16;
     for i in 0..stride {
         let four = Four { field, twiddles, node };
         let [a, b, c, d] = [
@@ -260,10 +292,8 @@ impl<L: Lanes> Within<'_, L> {
     #[inline(always)]
     fn factors(self, block: usize) -> Pair<L> {
         let (lanes, first) = (self.field.lanes, self.first * (L::COUNT / 2 / block));
-        Pair {
-            value: lanes.repeat(&self.twiddles.values[first..], block),
-            quotient: lanes.repeat(&self.twiddles.quotients[first..], block),
-        }
+        let value = lanes.repeat(&self.twiddles.values[first..], block);
+        Pair::new(lanes, value, lanes.repeat(&self.twiddles.quotients[first..], block))
     }
 
     /// A step between words `block` apart; none for 0.
@@ -305,7 +335,7 @@ impl<L: Lanes> Within<'_, L> {
 
 /// The steps within vectors; `REDUCE` says that the first of them reduces.
 #[inline(always)]
-fn forward_within<L: Lanes, const REDUCE: bool>(
+fn forward_within<L: Lanes, const REDUCE: bool, const CANONICAL: bool>(
     lanes: L,
     modulus: &Modulus,
     vectors: &mut [L::Words],
@@ -319,9 +349,13 @@ fn forward_within<L: Lanes, const REDUCE: bool>(
         (a, b) = twiddles.split_again::<REDUCE>(L::COUNT / 4, a, b);
         (a, b) = twiddles.split::<REDUCE>(L::COUNT / 8, a, b);
         (a, b) = twiddles.split_again::<REDUCE>(L::COUNT / 16, a, b);
-        let (a, b) = lanes.interleave(a, b);
-        lanes.store(field.canonical(field.below(field.four_p, a)), &mut pair[0]);
-        lanes.store(field.canonical(field.below(field.four_p, b)), &mut pair[1]);
+        (a, b) = lanes.interleave(a, b);
+        (a, b) = (field.below(field.four_p, a), field.below(field.four_p, b));
+        if CANONICAL {
+            (a, b) = (field.canonical(a), field.canonical(b));
+        }
+        lanes.store(a, &mut pair[0]);
+        lanes.store(b, &mut pair[1]);
     }
 }
 

@@ -114,7 +114,7 @@ impl<L: Lanes> TraceProduct<'_, L> {
             let held = GROUPS.min(groups - first);
             let babies = (first * inputs..(first + held) * inputs)
                 .map(|index| {
-                    let x = self.expand(input, index);
+                    let x = self.expand(input, index)?;
                     Babies::new(self.lanes, self.team, &self.shape, self.keys, &x)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
@@ -136,14 +136,14 @@ impl<L: Lanes> TraceProduct<'_, L> {
     }
 
     /// Ciphertext `index` of all, with its mask.
-    fn expand(&self, input: &Ciphertexts<'_>, index: usize) -> Ciphertext {
+    fn expand(&self, input: &Ciphertexts<'_>, index: usize) -> Result<Ciphertext, AccelError> {
         let set = self.shape.set;
-        let mut x = Ciphertext::zero(set);
+        let mut x = Ciphertext::new(set)?;
         x.body.copy_from_slice(&input.bodies[index * set.words()..][..set.words()]);
         let coordinate = input.first.wrapping_add(index as u64);
         let masks = x.mask.chunks_exact_mut(set.degree).zip(&set.limbs);
         self.team.for_each(masks, |(mask, limb)| (limb.expand)(input.seed, coordinate, 0, mask));
-        x
+        Ok(x)
     }
 
     /// The inner sums of an output block, of each group, from the baby steps of each group's inputs.

@@ -6,7 +6,7 @@ use kernel::trace::{Layout, Plan};
 pub(super) const GIANTS: usize = 16;
 /// That is faster than the definition, whose transforms are as many as the main sum is long, where
 /// this many times the main sum reach the degree.
-const TWO_DIMENSIONS: usize = 16;
+const TWO_DIMENSIONS: usize = 64;
 
 /// What the products of one layout have in common.
 #[derive(Clone, Debug)]
@@ -16,8 +16,6 @@ pub(super) struct Shape<'a> {
     pub(super) plan: Plan,
     /// The slot at every place: products work through blocks of places, a vector each.
     pub(super) slots: Vec<u16>,
-    /// The places of the slots.
-    pub(super) places: Vec<u16>,
     /// How places were chosen: `None` for the order of slots.
     pub(super) orbits: Option<Orbits>,
 }
@@ -64,11 +62,7 @@ impl<'a> Shape<'a> {
                 .map(|(orbit, m)| slot(degree, orbits.exponent(orbit, m)) as u16)
                 .collect(),
         };
-        let mut places = vec![0; degree];
-        for (place, &slot) in slots.iter().enumerate() {
-            places[usize::from(slot)] = place as u16;
-        }
-        Self { set, layout: *layout, plan, slots, places, orbits }
+        Self { set, layout: *layout, plan, slots, orbits }
     }
 
     /// Sides of the main sum.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub struct Keys {
     engine: Arc<Engine>,
     id: KeysId,
+    set: ParameterId,
     shape: DirectShape,
 }
 
@@ -41,11 +42,15 @@ impl Keys {
     ) -> Result<Self, AccelError> {
         let shape = DirectShape::of(set).ok_or(AccelError::UnknownSet)?;
         let ring = engine.ring.as_ref().ok_or(AccelError::UnknownSet)?;
-        Ok(Self { id: ring.open_keys(set, seed)?, engine: Arc::clone(engine), shape })
+        Ok(Self { id: ring.open_keys(set, seed)?, engine: Arc::clone(engine), set, shape })
     }
 
     pub(super) const fn id(&self) -> KeysId {
         self.id
+    }
+
+    pub(super) const fn set(&self) -> ParameterId {
+        self.set
     }
 
     /// The parameter set, as values.

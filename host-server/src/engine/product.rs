@@ -115,6 +115,7 @@ impl ProductJob {
     ) -> Result<(), AccelError> {
         let ring = engine.ring.as_deref().ok_or(AccelError::UnknownSet)?;
         let (matrix, shape) = engine.matrix(self.group)?;
+        engine.encoded.ensure(ring, (self.group, matrix, shape), keys.set(), layout);
         let degree = keys.shape().degree;
         let results = self.tokens.div_ceil(layout.tokens()) * layout.output_blocks(shape.rows);
         let outputs = layout.rows() * layout.tokens();

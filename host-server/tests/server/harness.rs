@@ -40,6 +40,8 @@ pub(crate) const PREPARE: Purpose = Purpose::Prepare { units: 100_000 };
 pub(crate) const HEAD: u32 = 4;
 /// Columns of every matrix.
 const COLUMNS: u32 = 4;
+/// Memory of which 18 MiB are for units: for one of the head and a small one, not for two of the head.
+pub(crate) const SCARCE_MEMORY: usize = Limits::LEAST_MEMORY / 2 * 3;
 /// Longer than any test: a limit that is not tested.
 pub(crate) const NEVER: Duration = Duration::from_secs(3600);
 /// A test that waits longer has failed.

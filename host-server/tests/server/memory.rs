@@ -1,6 +1,8 @@
 //! The memory of all sessions: held while there is work, given back however the work ends.
 
-use crate::harness::{Client, HEAD, Host, MASKED, NEVER, PREPARE, unit_memory, until, with_server};
+use crate::harness::{
+    Client, HEAD, Host, MASKED, NEVER, PREPARE, SCARCE_MEMORY, unit_memory, until, with_server,
+};
 use host_server::server::Limits;
 use host_server::session::SessionLimits;
 use kernel::wire::{FaultCode, FrameType, MAX_PAYLOAD};
@@ -12,8 +14,8 @@ const SCARCE: Limits = Limits {
     sessions: 8,
     sessions_per_address: 8,
     refusals: 1,
-    memory: Limits::LEAST_MEMORY,
-    memory_per_address: Limits::LEAST_MEMORY,
+    memory: SCARCE_MEMORY,
+    memory_per_address: SCARCE_MEMORY,
     wait: NEVER,
     opening: NEVER,
     idle: NEVER,

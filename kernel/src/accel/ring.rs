@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Ord, PartialOrd)]
 pub struct KeysId(pub u64);
 
-/// Seeded ciphertexts, as a device sends them.
+/// Seeded ciphertexts, as a device sends them; [`direct`](crate::direct) has an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Ciphertexts<'a> {
     /// The seed of their masks.
@@ -31,6 +31,8 @@ pub struct Ciphertexts<'a> {
 /// equal to the bit on every backend: the arithmetic is exact, and the steps that round or cut, which
 /// are key switching and the modulus switch, are those of [`direct`](crate::direct) in the order of
 /// [`Plan`]. A new backend proves itself by the suite `conformance::ring_accelerator`.
+///
+/// [`direct`](crate::direct) has an example with a device.
 pub trait RingAccelerator: Accelerator {
     /// Begins a set of evaluation keys, whose masks come from `seed`.
     ///
@@ -57,7 +59,8 @@ pub trait RingAccelerator: Accelerator {
     fn close_keys(&self, keys: KeysId) -> Result<(), AccelError>;
 
     /// Prepares a matrix for products in this set and layout, so that they are faster and take more
-    /// memory. Returns the bytes that it holds from now on; they go when the matrix is unloaded.
+    /// memory. Returns the bytes of all forms that it is held encoded in from now on; they go when the
+    /// matrix is unloaded.
     ///
     /// # Errors
     /// As the device fails; products are possible all the same.

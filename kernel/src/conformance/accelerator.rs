@@ -111,6 +111,10 @@ impl Weights {
         self.all.len() / self.n
     }
 
+    pub(super) fn words(&self) -> &[i8] {
+        &self.all
+    }
+
     /// Loads it, from its first row.
     pub(super) fn load(&self, backend: &dyn Accelerator) -> MatrixId {
         let mut rows = Self { next: 0, ..self.clone() };

@@ -5,10 +5,14 @@
 //! the feature `hazmat` has them.
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "test code")]
 
+mod device;
 mod errors;
+mod exact;
 mod values;
 
+pub use device::Device;
 pub use errors::{bad_keys, bad_products, keys_are_not_confused, missing_keys};
+pub use exact::{exactness, is_exact};
 pub use values::{
     Crowd, blocks, encoded_equals_not_encoded, extreme_values, groups, shapes, tokens,
 };
@@ -44,7 +48,7 @@ macro_rules! ring_accelerator_suite {
             $crate::suite_backend!(RingAccelerator, $name, $make $(, $variable)?);
 
             $crate::ring_accelerator_suite! { @
-                shapes tokens blocks groups extreme_values encoded_equals_not_encoded
+                shapes tokens blocks groups extreme_values encoded_equals_not_encoded exactness
                 bad_keys bad_products missing_keys keys_are_not_confused
             }
 

@@ -15,6 +15,34 @@ use crate::ring::RingOps;
 /// `m = round(t phase / 2^MASK_BITS)`. Words out of range are cut to their bits: a result that a host
 /// has made up decrypts to something, in the same time.
 ///
+/// ```
+/// use kernel::direct::{BODY_BITS, decrypt_switched_into};
+/// use kernel::glwe::SecretKey;
+/// use kernel::params::{Direct4096 as Set, ParameterSet};
+/// use kernel::prime::{Prime, T};
+/// use kernel::ring::Scalar;
+/// use kernel::stream::Seed;
+///
+/// let session = Seed::from_bytes([7; 32]); // in earnest from Seed::random
+/// let mut words = vec![0; SecretKey::<Set>::WORDS];
+/// let key = SecretKey::<Set>::generate::<Scalar>(&session, &mut words)?;
+///
+/// // With a mask of zeros the body alone decides: 1234 of t parts, at exponent 40.
+/// let body = [(1234_u64 << BODY_BITS) / u64::from(T::VALUE)];
+/// let (mut y, mut scratch) = ([0], vec![0; 2 * Set::N]);
+/// let places = [40].into_iter();
+/// decrypt_switched_into::<Set, Scalar>(
+///     &key,
+///     &vec![0; Set::N],
+///     &body,
+///     places,
+///     &mut y,
+///     &mut scratch,
+/// )?;
+/// assert_eq!(y, [1234]);
+/// # Ok::<(), kernel::glwe::LengthError>(())
+/// ```
+///
 /// # Errors
 /// [`LengthError`].
 pub fn decrypt_switched_into<S: DirectSet, R: RingOps>(

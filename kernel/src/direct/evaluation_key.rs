@@ -19,6 +19,46 @@ use zeroize::Zeroize;
 /// serves one secret key; `public` is derived from it. That evaluation keys under the key that they
 /// are made of reveal nothing is the usual assumption of circular security.
 ///
+/// ```
+/// use kernel::direct::{DirectShape, evaluation_key_body_into};
+/// use kernel::galois::Automorphism;
+/// use kernel::glwe::{EncryptScratch, SecretKey};
+/// use kernel::params::{Direct4096 as Set, DirectSet, ParameterSet};
+/// use kernel::ring::Scalar;
+/// use kernel::stream::{Label, Seed};
+/// use kernel::wire::pack_body;
+///
+/// let session = Seed::from_bytes([7; 32]); // in earnest from Seed::random, and used once
+/// let key_seed = session.derive(Label::EvaluationKey);
+/// let public = key_seed.derive_public(); // the host is told
+/// let mut words = vec![0; SecretKey::<Set>::WORDS];
+/// let key = SecretKey::<Set>::generate::<Scalar>(&session, &mut words)?;
+///
+/// // One ciphertext of the key for X -> X^5, as it is sent: its limbs, packed.
+/// let (sigma, element) = (Automorphism::new(Set::N, 5), 0);
+/// assert!(element < Set::GADGET);
+/// let (mut mask, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
+/// let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+/// let mut body = vec![0; Set::BODY_WORDS];
+/// for (limb, body) in body.chunks_exact_mut(Set::N).enumerate() {
+///     evaluation_key_body_into::<Set, Scalar>(
+///         &key,
+///         &key_seed,
+///         &public,
+///         sigma,
+///         element,
+///         limb,
+///         body,
+///         &mut scratch,
+///     )?;
+/// }
+/// let shape = DirectShape::of_set::<Set>();
+/// let mut packed = vec![0; shape.body_bytes()];
+/// pack_body(&shape, &body, &mut packed)?;
+/// assert_eq!(packed.len(), 42_496);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`LengthError`], also for an element or a limb that the set does not have.
 pub fn evaluation_key_body_into<S: DirectSet, R: RingOps>(

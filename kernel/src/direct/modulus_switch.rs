@@ -15,6 +15,23 @@ pub const BODY_BITS: u32 = 36;
 /// added in 64 bits: `y_l H_l + (y_l L_l >> 32)` modulo `2^64`, where `2^32 H_l + L_l =
 /// floor(2^96 / q_l)`, each less than two units too small. So the rounding is exact unless v is
 /// within `2^-61 q` of a tie, where it may be that of the neighbour; this formula is the specification.
+///
+/// ```
+/// use kernel::direct::{MASK_BITS, switch_into};
+/// use kernel::params::{Direct4096, Limbs, ParameterSet};
+/// use kernel::prime::{Delta, Prime, Prime26, Prime29};
+///
+/// // 1, a third of q, and q - 1: limb by limb.
+/// let numbers = [1, <Direct4096 as ParameterSet>::Chain::MODULUS / 3, u128::MAX];
+/// let numbers = numbers.map(|v| v.min(<Direct4096 as ParameterSet>::Chain::MODULUS - 1));
+/// let limbs: Vec<u32> = [Prime29::VALUE, Delta::VALUE, Prime26::VALUE]
+///     .iter()
+///     .flat_map(|&p| numbers.map(|v| (v % u128::from(p)) as u32))
+///     .collect();
+/// let mut out = [0; 3];
+/// switch_into::<Direct4096>(MASK_BITS, &limbs, &mut out);
+/// assert_eq!(out, [0, (1_u64 << MASK_BITS) / 3, 0]); // q - 1 wraps to 0
+/// ```
 pub fn switch_into<S: DirectSet>(bits: u32, limbs: &[u32], out: &mut [u64]) {
     out.fill(0);
     S::Chain::visit(&mut AddFractions::<S> { limbs, out, set: core::marker::PhantomData });

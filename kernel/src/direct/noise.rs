@@ -3,6 +3,25 @@
 //! Variances are those of one coefficient, in units of the ciphertext modulus q. The derivation, the
 //! proof of the bound and the two hypotheses it rests on are in `docs/direct/parameters.md`, with an
 //! independent measurement.
+//!
+//! ```
+//! use kernel::direct::noise::{ProductNoise, is_exact, key_switch};
+//! use kernel::params::Direct4096;
+//! use kernel::quant::GroupBounds;
+//! use kernel::trace::Layout;
+//!
+//! let layout = Layout::for_product(4096, 4096, 4096, 1);
+//! // Rows of 4096 weights of 30 on average, and rows of nothing but 127.
+//! let usual = GroupBounds { norm2_squared: 900 * 4096, norm1: 25 * 4096 };
+//! let extreme = GroupBounds { norm2_squared: 127 * 127 * 4096, norm1: 127 * 4096 };
+//! assert!(is_exact::<Direct4096>(&usual, &layout));
+//! assert!(!is_exact::<Direct4096>(&extreme, &layout));
+//!
+//! // The key switches of the baby steps rule, before the rounding of the answer.
+//! let noise = ProductNoise::new::<Direct4096>(&layout, 4096.0 * 900.0 * 4096.0);
+//! assert!(noise.babies > 0.99 * noise.evaluation() && noise.evaluation() < noise.output);
+//! assert!((key_switch::<Direct4096>().log2() - 34.09).abs() < 0.01);
+//! ```
 
 use crate::gadget::digit_bits;
 use crate::params::{DirectSet, LimbVisitor, Limbs};
@@ -118,16 +137,16 @@ impl Steps {
 /// Whether a token's outputs are all exact but for a probability of `2^-128`, for a matrix with these
 /// bounds in a layout.
 ///
-/// With `H = q / 2t - q / 2^(BODY_BITS + 1) - columns * norm1 / 2`, the room less what rounding takes,
+/// With `H = q / 2t - q / 2^(BODY_BITS + 1) - sum * fold * norm1 / 2`, the room less what rounding takes,
 /// and V a proxy of the variance, `H^2 >= 2 ln(2^130 F) V`.
 #[must_use]
 pub fn is_exact<S: DirectSet>(bounds: &GroupBounds, layout: &Layout) -> bool {
     let modulus = S::Chain::MODULUS as f64;
     let t = f64::from(S::Plain::VALUE);
-    let columns = layout.columns() as f64;
+    let gain = (layout.sum() * layout.fold()) as f64;
     let room = modulus / (2.0 * t)
         - modulus / (1_u64 << (BODY_BITS + 1)) as f64
-        - columns * bounds.norm1 as f64 / 2.0;
+        - gain * bounds.norm1 as f64 / 2.0;
     let noise = ProductNoise::new::<S>(layout, layout.rows() as f64 * bounds.norm2_squared as f64);
     let mask = modulus / (1_u64 << MASK_BITS) as f64;
     let proxy = noise.fresh * layout.sum() as f64

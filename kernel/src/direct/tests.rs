@@ -94,6 +94,7 @@ impl<S: DirectSet> Session<S> {
         bodies
     }
 
+    #[allow(clippy::panic_in_result_fn, reason = "test code")]
     fn product(
         &self,
         matrix: MatrixId,
@@ -156,14 +157,17 @@ fn clear(weights: &[i8], n: usize, x: &[u32]) -> Vec<u32> {
 }
 
 fn check<S: DirectSet>(m: usize, n: usize, tokens: usize, byte: u8) {
-    let layout = Layout::fitting(S::N, m, n, tokens);
+    check_in::<S>(m, n, Layout::fitting(S::N, m, n, tokens), byte);
+}
+
+fn check_in<S: DirectSet>(m: usize, n: usize, layout: Layout, byte: u8) {
     let session = Session::<S>::new(byte, &[layout]);
     let mut noise = crate::conformance::Noise::new(u64::from(byte));
     let weights: Vec<i8> = (0..m * n).map(|_| noise.bits() as i8).collect();
     let x: Vec<u32> = (0..layout.tokens() * n).map(|_| T::reduce(noise.bits())).collect();
     let matrix = session.host.load(m, n, &mut Rows(weights.chunks_exact(n))).unwrap();
     let y = session.product(matrix, (m, n), &layout, &x);
-    assert_eq!(y, clear(&weights, n, &x), "{m} x {n}, {tokens} tokens, {layout:?}");
+    assert_eq!(y, clear(&weights, n, &x), "{m} x {n}, {layout:?}");
 }
 
 /// Any shape, any number of tokens, any residues of F_t.
@@ -185,4 +189,19 @@ fn products_are_exact() {
 fn full_size_products_are_exact() {
     check::<Direct4096>(40, 12, 1, 1);
     check::<Direct4096>(3, 2, 512, 2);
+}
+
+/// Plans with coarse baby steps, which the smallest blocks of so small a matrix do not have.
+#[test]
+fn products_with_coarse_steps_are_exact() {
+    for (layout, coarse) in [
+        (Layout::new(4096, 512, 4096, 1), 2),
+        (Layout::new(4096, 2048, 2048, 1), 4),
+        (Layout::new(4096, 2048, 1024, 2), 8),
+    ] {
+        let layout = layout.unwrap();
+        let plan = crate::trace::Plan::new(&layout);
+        assert_eq!(plan.babies() / plan.fine(), coarse);
+        check_in::<Direct4096>(3, 5, layout, 3);
+    }
 }

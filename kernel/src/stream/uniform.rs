@@ -53,7 +53,7 @@ impl Family<'_> {
             }
         }
         block.zeroize();
-        // The last attempt is reached with probability 2^-3000; the value stays a residue.
+        // The last attempt is reached with probability 2^-2500 or less; the value stays a residue.
         if word < P::VALUE { word } else { word - P::VALUE }
     }
 

@@ -72,6 +72,18 @@ impl Layout {
     /// one ciphertext as fit beside one another, at most `tokens`.
     ///
     /// A public rule: both sides follow it.
+    ///
+    /// ```
+    /// use kernel::trace::Layout;
+    ///
+    /// // Side by side there is room for 8 vectors of 512, and a prompt's last step has 5.
+    /// assert_eq!(Layout::for_product(4096, 512, 128, 16).tokens(), 8);
+    /// assert_eq!(Layout::for_product(4096, 512, 128, 5).tokens(), 8);
+    /// assert_eq!(Layout::for_product(4096, 512, 128, 1).tokens(), 1);
+    /// // A matrix larger than the ring is cut into blocks, for one token at a time.
+    /// let layout = Layout::for_product(4096, 11_008, 4096, 16);
+    /// assert_eq!((layout.tokens(), layout.output_blocks(11_008)), (1, 3));
+    /// ```
     #[must_use]
     pub fn for_product(degree: usize, m: usize, n: usize, tokens: usize) -> Self {
         let widest = m.max(n).clamp(1, degree).next_power_of_two();

@@ -7,6 +7,31 @@ use crate::schedule::Schedule;
 /// those of the layouts of all products of its schedule.
 ///
 /// Without memory, each next one is found by going through all products' shapes again.
+///
+/// ```
+/// use kernel::model::ModelConfig;
+/// use kernel::schedule::Schedule;
+/// use kernel::trace::session_automorphisms;
+///
+/// let config = ModelConfig {
+///     vocab: 512,
+///     hidden: 64,
+///     layers: 3,
+///     heads: 8,
+///     kv_heads: 4,
+///     head_dim: 6,
+///     intermediate: 172,
+///     context: 256,
+///     rms_eps: 1e-5,
+/// };
+/// let schedule = Schedule::new(&config, 16, 8, 16)?;
+/// let keys: Vec<_> =
+///     session_automorphisms(&config, &schedule, 4096).map(|sigma| sigma.exponent()).collect();
+/// // The generator of one token first, the conjugation last.
+/// assert_eq!((keys.first(), keys.last()), (Some(&5), Some(&8191)));
+/// assert!(keys.is_sorted());
+/// # Ok::<(), kernel::schedule::ScheduleError>(())
+/// ```
 pub fn session_automorphisms(
     config: &ModelConfig,
     schedule: &Schedule,

@@ -184,7 +184,7 @@ impl Block {
     }
 }
 
-/// Encodes a small body into `out` and returns its length: at most 58 bytes for those of this
+/// Encodes a small body into `out` and returns its length: at most 127 bytes for those of this
 /// module.
 ///
 /// ```

@@ -10,8 +10,8 @@ use kernel::ring::{RingOps, Scalar};
 use kernel::schedule::Schedule;
 use kernel::stream::{Seed, centred_binomial, ternary};
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, Header, Hello, Purpose, SessionId, UnitOpen, encode_body,
-    pack_residues, packed_len,
+    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, Purpose, SessionId, UnitOpen,
+    encode_body, pack_residues, packed_len,
 };
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use serde::Serialize;
 const VECTORS: &str = include_str!("../../../tests/vectors/kernel.json");
 
 /// That the model has these bytes too.
-fn known_answer(bytes: &[u8]) {
+pub(crate) fn known_answer(bytes: &[u8]) {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(VECTORS.contains(&digits), "not in kernel.json: {digits}");
 }
@@ -90,10 +90,19 @@ pub(crate) fn small_bodies(page: &Page) {
     let digest = ModelDigest(said[0][..32].try_into().unwrap());
     let prepare = Purpose::Prepare { units: 300 };
     let masked = Purpose::Masked { prompt_bucket: 16, output_bucket: 127, chunk: 128 };
-    let seed = said[2][2..].try_into().unwrap();
+    let seeds = DirectSeeds {
+        ciphertexts: said[2][33..65].try_into().unwrap(),
+        keys: said[2][65..97].try_into().unwrap(),
+    };
+    let direct = Purpose::Direct { seeds, prompt_bucket: 16, output_bucket: 127, chunk: 8 };
+    let mixed =
+        Purpose::Mixed { seeds, prompt_bucket: 300, output_bucket: 48, chunk: 64, masked: 130 };
+    let seed = said[4][2..].try_into().unwrap();
     let expected = [
         encode(&Hello { digest, purpose: prepare, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: masked, answered: 2_097_152, max_payload: 4096 }),
+        encode(&Hello { digest, purpose: direct, answered: 0, max_payload: 1 << 20 }),
+        encode(&Hello { digest, purpose: mixed, answered: 0, max_payload: 1 << 20 }),
         encode(&UnitOpen { group: 128, seed }),
         encode(&Fault { code: FaultCode::Busy }),
     ];
@@ -101,9 +110,15 @@ pub(crate) fn small_bodies(page: &Page) {
 
     // The longest of each, of which the page speaks.
     let (most, seed) = (u32::MAX, [0; 32]);
-    let masked = Purpose::Masked { prompt_bucket: most, output_bucket: most, chunk: most };
-    let hello = Hello { digest, purpose: masked, answered: most, max_payload: most };
-    assert_eq!(encode(&hello).len(), 58);
+    let mixed = Purpose::Mixed {
+        seeds,
+        prompt_bucket: most,
+        output_bucket: most,
+        chunk: most,
+        masked: most,
+    };
+    let hello = Hello { digest, purpose: mixed, answered: most, max_payload: most };
+    assert_eq!(encode(&hello).len(), 127);
     assert_eq!(encode(&UnitOpen { group: most, seed }).len(), 37);
 }
 

@@ -3,10 +3,10 @@
 
 use crate::page::{Page, array, bytes, number, numbers, wide};
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
-use kernel::prime::PrimeId;
+use kernel::prime::{Delta, Prime26, Prime29, PrimeId, T};
 use kernel::stream::{
-    Label, PublicSeed, Seed, centred_binomial, check_vector, expand_mask_columns, one_time_mask,
-    ternary, token_choice,
+    Label, PublicSeed, Seed, centred_binomial, check_vector, expand_mask, expand_mask_columns,
+    one_time_mask, ternary, token_choice,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -25,8 +25,12 @@ fn block(domain: u8, attempt: u8, lane: u8, stream: u64, counter: u32) -> [u32; 
 
 /// The first acceptable draw of a word.
 fn uniform(p: PrimeId, cut: impl Fn(u8) -> u32) -> u32 {
-    let low_bits = u32::MAX >> (32 - p.bits());
-    (0..=255).map(|attempt| cut(attempt) & low_bits).find(|&draw| draw < p.value()).unwrap()
+    first_below(p.value(), p.bits(), cut)
+}
+
+fn first_below(modulus: u32, bits: u32, cut: impl Fn(u8) -> u32) -> u32 {
+    let low_bits = u32::MAX >> (32 - bits);
+    (0..=255).map(|attempt| cut(attempt) & low_bits).find(|&draw| draw < modulus).unwrap()
 }
 
 fn seed() -> Seed {
@@ -42,12 +46,19 @@ pub(crate) fn domains(page: &Page) {
     assert_eq!(table.len(), 7);
 
     let (mask, j, column) = (domain("public mask"), 300_u64, 1000_usize);
-    for (lane, p) in [(0, PrimeId::T), (1, PrimeId::Delta)] {
+    for row in page.table("primes") {
+        let [value, bits, _, lane] = [1, 2, 3, 4].map(|at| number(row[at]) as u32);
         let mut word = [0];
-        let columns = column..column + 1;
-        expand_mask_columns(p, &PublicSeed(KEY), 300..301, columns, &mut word);
-        let cut = |attempt| block(mask, attempt, lane, j, column as u32 / 16)[column % 16];
-        assert_eq!(word[0], uniform(p, cut));
+        let seed = PublicSeed(KEY);
+        match row[0] {
+            "t" => expand_mask::<T>(&seed, j, column, &mut word),
+            "Delta" => expand_mask::<Delta>(&seed, j, column, &mut word),
+            "p29" => expand_mask::<Prime29>(&seed, j, column, &mut word),
+            "p26" => expand_mask::<Prime26>(&seed, j, column, &mut word),
+            other => panic!("prime {other}"),
+        }
+        let cut = |attempt| block(mask, attempt, lane as u8, j, column as u32 / 16)[column % 16];
+        assert_eq!(word[0], first_below(value, bits, cut));
     }
 
     let mut key = [0; 100];
@@ -94,7 +105,8 @@ pub(crate) fn domains(page: &Page) {
 }
 
 pub(crate) fn labels(page: &Page) {
-    let labels = [Label::PublicMask, Label::OneTimeMask, Label::Store, Label::Seal];
+    use Label::{EvaluationKey, OneTimeMask, PublicMask, Seal, Store};
+    let labels = [PublicMask, OneTimeMask, Store, Seal, EvaluationKey];
     let said: Vec<_> = page.table("labels").iter().map(|row| number(row[0])).collect();
     assert_eq!(said, labels.map(|label| label as u64));
 }

@@ -5,7 +5,7 @@ use kernel::bundle::{CHECK_REPETITIONS, ElementType, SectionKind};
 use kernel::model::{GROUPS_PER_LAYER, MAX_COLUMNS, MAX_ROWS};
 use kernel::ntt::{MAX_DEGREE, MIN_DEGREE, supports};
 use kernel::params::{MASKED_LIMBS, ParameterId};
-use kernel::prime::{Delta, Prime, PrimeId, T};
+use kernel::prime::{Delta, Prime, Prime26, Prime29, PrimeId, T};
 use kernel::quant::ACTIVATION_MAX;
 use kernel::schedule::SMALLEST_BUCKET;
 use kernel::stream::{NOISE_BOUND, SEED_BYTES};
@@ -38,12 +38,10 @@ pub(crate) fn constants(page: &Page) {
 }
 
 pub(crate) fn primes(page: &Page) {
-    let generators = [T::GENERATOR, Delta::GENERATOR];
-    let expected: Vec<_> = MASKED_LIMBS
-        .iter()
-        .zip(generators)
-        .map(|(p, g)| [p.value(), p.bits(), g, *p as u32].map(u64::from))
-        .collect();
+    fn row<P: Prime>() -> [u64; 4] {
+        [P::VALUE, P::BITS, P::GENERATOR, P::MASK_LANE.into()].map(u64::from)
+    }
+    let expected = [row::<T>(), row::<Delta>(), row::<Prime29>(), row::<Prime26>()];
     let said: Vec<_> =
         page.table("primes").iter().map(|row| [1, 2, 3, 4].map(|at| number(row[at]))).collect();
     assert_eq!(said, expected);
@@ -77,13 +75,25 @@ pub(crate) fn roots(page: &Page) {
     }
     for row in page.table("roots") {
         let n = number(row[0]) as usize;
-        assert_eq!([number(row[1]), number(row[2])], [psi::<T>(n), psi::<Delta>(n)], "N = {n}");
+        let expected = [psi::<T>(n), psi::<Delta>(n), psi::<Prime29>(n), psi::<Prime26>(n)];
+        assert_eq!([1, 2, 3, 4].map(|at| number(row[at])), expected, "N = {n}");
     }
 }
 
 pub(crate) fn frames(page: &Page) {
     use FrameType::*;
-    let kinds = [Hello, Welcome, Product, ProductReply, UnitOpen, UnitBodies, UnitRows, Bye, Fault];
+    let kinds = [
+        Hello,
+        Welcome,
+        Product,
+        ProductReply,
+        UnitOpen,
+        UnitBodies,
+        UnitRows,
+        Bye,
+        Fault,
+        EvaluationKey,
+    ];
     let table = page.table("frames");
     assert_eq!(table.len(), kinds.len());
     for (row, frame) in table.iter().zip(kinds) {

@@ -38,11 +38,12 @@ pub(crate) fn seed(case: &Value) -> Seed {
     Seed::from_bytes(bytes_32(&case["seed"]))
 }
 
-pub(crate) fn prime_id(value: &Value) -> PrimeId {
+/// The primes that an accelerator serves.
+pub(crate) fn prime_id(value: &Value) -> Option<PrimeId> {
     match text(value) {
-        "T" => PrimeId::T,
-        "Delta" => PrimeId::Delta,
-        other => panic!("prime {other}"),
+        "T" => Some(PrimeId::T),
+        "Delta" => Some(PrimeId::Delta),
+        _ => None,
     }
 }
 
@@ -101,12 +102,31 @@ pub(crate) fn floats(case: &Value) -> Vec<f32> {
     }
 }
 
+/// Numbers of `bits` bits, at most 64: the low ones of four words each.
+pub(crate) fn input_numbers(label: &str, count: usize, bits: u32) -> Vec<u64> {
+    let words = input(label, 4 * count);
+    let low = |w: &[u32]| u64::from(w[0]) | (u64::from(w[1]) << 32);
+    words.chunks_exact(4).map(|w| low(w) & (u64::MAX >> (64 - bits))).collect()
+}
+
+/// `got` is the list that `expected` holds by length, hash and ends.
+pub(crate) fn assert_numbers(got: &[u64], expected: &Value) {
+    assert_eq!(got.len(), number::<usize>(&expected["len"]));
+    let (first, last) = (numbers::<u64>(&expected["first"]), numbers::<u64>(&expected["last"]));
+    assert_eq!(got[..first.len()], first);
+    assert_eq!(got[got.len() - last.len()..], last);
+    let data: Vec<u8> = got.iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(Sha256::digest(&data)[..], bytes(&expected["sha256"]));
+}
+
 /// Runs a generic function with the prime that a name stands for.
 macro_rules! with_named_prime {
     ($name:expr, $f:ident($($argument:expr),*)) => {
         match text($name) {
             "T" => $f::<T>($($argument),*),
             "Delta" => $f::<Delta>($($argument),*),
+            "Prime29" => $f::<Prime29>($($argument),*),
+            "Prime26" => $f::<Prime26>($($argument),*),
             "InsecureT17" => $f::<InsecureT17>($($argument),*),
             "InsecureDelta97" => $f::<InsecureDelta97>($($argument),*),
             other => panic!("prime {other}"),
@@ -130,4 +150,16 @@ macro_rules! with_named_set {
     };
 }
 
-pub(crate) use {with_named_prime, with_named_set};
+/// The same for the sets of direct mode.
+macro_rules! with_named_direct_set {
+    ($case:expr, $f:ident) => {
+        match text(&$case["set"]) {
+            "InsecureDirect8" => $f::<InsecureDirect8>($case),
+            "InsecureDirect64" => $f::<InsecureDirect64>($case),
+            "Direct4096" => $f::<Direct4096>($case),
+            other => panic!("parameter set {other}"),
+        }
+    };
+}
+
+pub(crate) use {with_named_direct_set, with_named_prime, with_named_set};

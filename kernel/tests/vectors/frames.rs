@@ -3,17 +3,17 @@
 use crate::cases::*;
 use kernel::bundle::ModelDigest;
 use kernel::params::{
-    InsecureMasked16x1, InsecureToy4x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2,
-    Masked4096x1, ParameterId, ParameterSet,
+    Direct4096, InsecureDirect8, InsecureDirect64, InsecureMasked16x1, InsecureToy4x1,
+    Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1, ParameterId, ParameterSet,
 };
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose,
-    SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body, pack_residues, packed_len,
-    unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, FrameType, HEADER_BYTES, Header,
+    Hello, Purpose, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
+    pack_residues, packed_len, unpack_residues,
 };
 use serde_json::Value;
 
-fn wire_error(error: WireError) -> &'static str {
+pub(crate) fn wire_error(error: WireError) -> &'static str {
     match error {
         WireError::Magic => "Magic",
         WireError::Version(_) => "Version",
@@ -40,20 +40,30 @@ pub(crate) fn headers(case: &Value) {
         "UnitRows" => FrameType::UnitRows,
         "Bye" => FrameType::Bye,
         "Fault" => FrameType::Fault,
+        "EvaluationKey" => FrameType::EvaluationKey,
         other => panic!("frame {other}"),
     };
     fn id<S: ParameterSet>(_: &Value) -> ParameterId {
         S::ID
     }
+    let set = if text(&case["set"]).contains("Direct") {
+        with_named_direct_set!(case, id)
+    } else {
+        with_named_set!(case, id)
+    };
     let header = Header {
         frame,
-        set: with_named_set!(case, id),
+        set,
         session: SessionId(self::bytes(&case["session"]).try_into().unwrap()),
         sequence: number(&case["sequence"]),
         length: number(&case["length"]),
     };
     assert_eq!(header.encode(), bytes);
     assert_eq!(decoded, Ok(header));
+}
+
+fn seeds(ciphertexts: &Value, keys: &Value) -> DirectSeeds {
+    DirectSeeds { ciphertexts: bytes_32(ciphertexts), keys: bytes_32(keys) }
 }
 
 pub(crate) fn bodies(case: &Value) {
@@ -66,6 +76,19 @@ pub(crate) fn bodies(case: &Value) {
                     prompt_bucket: number(prompt),
                     output_bucket: number(output),
                     chunk: number(chunk),
+                },
+                ("Direct", [ciphertexts, keys, prompt, output, chunk]) => Purpose::Direct {
+                    seeds: seeds(ciphertexts, keys),
+                    prompt_bucket: number(prompt),
+                    output_bucket: number(output),
+                    chunk: number(chunk),
+                },
+                ("Mixed", [ciphertexts, keys, prompt, output, chunk, masked]) => Purpose::Mixed {
+                    seeds: seeds(ciphertexts, keys),
+                    prompt_bucket: number(prompt),
+                    output_bucket: number(output),
+                    chunk: number(chunk),
+                    masked: number(masked),
                 },
                 other => panic!("purpose {other:?}"),
             };
@@ -122,7 +145,7 @@ where
 }
 
 pub(crate) fn packed(case: &Value) {
-    let (p, bytes) = (prime_id(&case["prime"]), bytes(&case["bytes"]));
+    let (p, bytes) = (prime_id(&case["prime"]).unwrap(), bytes(&case["bytes"]));
     if let Some(error) = case.get("error") {
         let mut out = vec![0; number(&case["count"])];
         return assert_eq!(

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod cases;
+mod direct;
 mod frames;
 mod host;
 mod online;
@@ -11,6 +12,7 @@ mod quantisers;
 mod randomness;
 mod scheme;
 mod shapes;
+mod trace;
 
 use cases::{list, number};
 use serde_json::{Map, Value};
@@ -45,6 +47,17 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("headers", frames::headers),
     ("bodies", frames::bodies),
     ("packed", frames::packed),
+    ("automorphisms", direct::automorphisms),
+    ("digits", direct::digits),
+    ("encodings", direct::encodings),
+    ("direct_bodies", direct::direct_bodies),
+    ("evaluation_keys", direct::evaluation_keys),
+    ("switches", direct::switches),
+    ("switched_decryptions", direct::switched_decryptions),
+    ("layouts", trace::layouts),
+    ("session_keys", trace::session_keys),
+    ("trace_products", trace::trace_products),
+    ("bit_packing", trace::bit_packing),
 ];
 
 fn sections() -> Map<String, Value> {

@@ -1,6 +1,8 @@
 //! Seeds, uniform words and samplers.
 
 use crate::cases::*;
+use core::ops::Range;
+use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime26, Prime29, T};
 use kernel::stream::{self, Label, PublicSeed};
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ pub(crate) fn seeds(case: &Value) {
     assert_eq!(seed.derive_public().0, bytes_32(&case["public_mask"]));
     assert_eq!(*seed.derive(Label::PublicMask).expose(), bytes_32(&case["public_mask"]));
     assert_eq!(*seed.derive(Label::OneTimeMask).expose(), bytes_32(&case["one_time_mask"]));
+    assert_eq!(*seed.derive(Label::EvaluationKey).expose(), bytes_32(&case["evaluation_key"]));
     for pair in list(&case["token_choice"]) {
         assert_eq!(stream::token_choice(&seed, number(&pair[0])), number::<u32>(&pair[1]));
     }
@@ -20,10 +23,26 @@ pub(crate) fn public_masks(case: &Value) {
         _ => panic!(),
     };
     let (coordinates, columns) = (range(&case["coordinates"]), range(&case["columns"]));
-    let mut out = vec![u32::MAX; coordinates.len() * columns.len()];
     let seed = PublicSeed(bytes_32(&case["seed"]));
-    stream::expand_mask_columns(prime_id(&case["prime"]), &seed, coordinates, columns, &mut out);
+    let mut out = vec![u32::MAX; coordinates.len() * columns.len()];
+    with_named_prime!(&case["prime"], masks(&seed, &coordinates, &columns, &mut out));
     assert_words(&wide(&out), &case["words"]);
+    if let Some(p) = prime_id(&case["prime"]) {
+        let mut again = vec![u32::MAX; out.len()];
+        stream::expand_mask_columns(p, &seed, coordinates, columns, &mut again);
+        assert_eq!(again, out);
+    }
+}
+
+fn masks<P: Prime>(
+    seed: &PublicSeed,
+    coordinates: &Range<usize>,
+    columns: &Range<usize>,
+    out: &mut [u32],
+) {
+    for (j, row) in coordinates.clone().zip(out.chunks_exact_mut(columns.len())) {
+        stream::expand_mask::<P>(seed, j as u64, columns.start, row);
+    }
 }
 
 pub(crate) fn check_vectors(case: &Value) {

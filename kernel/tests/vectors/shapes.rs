@@ -5,7 +5,7 @@ use kernel::model::{GroupId, ModelConfig};
 use kernel::schedule::{Schedule, ScheduleError, ScheduledProduct};
 use serde_json::Value;
 
-fn config(case: &Value) -> ModelConfig {
+pub(crate) fn config(case: &Value) -> ModelConfig {
     let field = |name| number(&case["config"][name]);
     let config = ModelConfig {
         vocab: field("vocab"),

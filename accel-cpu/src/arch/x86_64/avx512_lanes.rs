@@ -191,11 +191,16 @@ impl Lanes for Avx512Lanes {
     }
 
     #[inline(always)]
-    fn mul_high(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
+    fn odd(self, a: Self::Vector) -> Self::Vector {
+        register!(odd!(a))
+    }
+
+    #[inline(always)]
+    fn mul_high(self, a: Self::Vector, b: Self::Vector, odd_b: Self::Vector) -> Self::Vector {
         // Odd places: the high half is in place. Even places: it is one place to the right.
         register!({
             let even = _mm512_mul_epu32(a, b);
-            let odd = _mm512_mul_epu32(odd!(a), odd!(b));
+            let odd = _mm512_mul_epu32(odd!(a), odd_b);
             _mm512_mask_shuffle_epi32::<0xf5>(odd, 0x5555, even)
         })
     }

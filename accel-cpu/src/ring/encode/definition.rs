@@ -3,7 +3,7 @@
 
 use super::super::decompose::residues;
 use super::super::shape::Shape;
-use super::{Block, Scratch, ntt};
+use super::{Block, Failure, Scratch, ntt};
 use crate::arch::lanes::Lanes;
 use crate::team::Team;
 use kernel::accel::AccelError;
@@ -19,20 +19,23 @@ pub(super) fn encode<L: Lanes>(
     let degree = shape.set.degree;
     let babies = shape.plan.babies();
     let steps = shape.giants() * babies;
-    let columns = transposed(block);
+    let columns = Columns::new(shape, block);
+    let failure = Failure::default();
     let mut integers = Scratch::new(steps * degree)?;
     team.for_each(integers.chunks_exact_mut(degree).enumerate(), |(step, integers)| {
         let giant = shape.giant(step / babies);
         let h = giant.compose(shape.plan.baby(step % babies));
-        let mut sums = vec![0; degree];
+        let sums = Scratch::zeros(columns.sums(shape));
+        let Ok(mut sums) = sums.map_err(|error| failure.note(Err(error))) else { return };
         lanes.run(
             #[inline(always)]
             || {
-                add_columns(shape, &columns, block.rows.len(), h, &mut sums);
-                place(shape, &sums, giant.inverse(), integers);
+                columns.add(shape, h, &mut sums);
+                columns.place(shape, &sums, giant.inverse(), integers);
             },
         );
     });
+    failure.result()?;
     let limb_words = shape.weights(degree);
     let mut transformed = Scratch::new(steps * degree)?;
     for (limb, out) in shape.set.limbs.iter().zip(out.chunks_exact_mut(limb_words)) {
@@ -58,57 +61,85 @@ pub(super) fn encode<L: Lanes>(
     Ok(())
 }
 
-/// The columns of the block, one after another.
-fn transposed(block: &Block<'_>) -> Vec<i8> {
-    let rows = block.rows.len();
-    let mut columns = vec![0; rows * block.columns.len()];
-    for (i, row) in block.rows.clone().enumerate() {
-        let row = &block.matrix.row(row)[block.columns.clone()];
-        for (column, &weight) in columns.chunks_exact_mut(rows).zip(row) {
-            column[i] = weight;
+/// Columns are padded to a multiple of this, so that sums run over whole vectors.
+const RUN: usize = 32;
+
+/// The columns of a block, one after another.
+struct Columns {
+    weights: Vec<i8>,
+    /// Words of one.
+    length: usize,
+    /// The exponents of its inputs.
+    exponents: Vec<usize>,
+}
+
+impl Columns {
+    fn new(shape: &Shape<'_>, block: &Block<'_>) -> Self {
+        let length = block.rows.len().next_multiple_of(RUN);
+        let count = block.columns.len();
+        let mut weights = vec![0; length * count];
+        for (i, row) in block.rows.clone().enumerate() {
+            let row = &block.matrix.row(row)[block.columns.clone()];
+            for (column, &weight) in weights.chunks_exact_mut(length).zip(row) {
+                column[i] = weight;
+            }
+        }
+        let exponents = (0..count).map(|j| shape.layout.input_exponent(j, 0)).collect();
+        Self { weights, length, exponents }
+    }
+
+    /// Words of the sums of [`Columns::add`].
+    fn sums(&self, shape: &Shape<'_>) -> usize {
+        shape.set.degree + shape.layout.fold() * self.length
+    }
+
+    /// `Q_h`, by residues of its exponents modulo `fold`: the coefficient of `X^(fold z + r)` at
+    /// `[r][z]`, in the bits of words. The exponents of one column have one residue, and follow each
+    /// other, to beyond the degree.
+    #[inline(always)]
+    fn add(&self, shape: &Shape<'_>, h: Automorphism, sums: &mut [u32]) {
+        let (degree, fold) = (shape.set.degree, shape.layout.fold());
+        let (length, mask, fold_bits) = (degree / fold, 2 * degree - 1, fold.ilog2());
+        let columns = self.weights.chunks_exact(self.length).zip(&self.exponents);
+        for (column, exponent) in columns {
+            let shift = (h.exponent() as usize * exponent).wrapping_neg() & mask;
+            let (part, start) = (shift & (fold - 1), shift >> fold_bits & (length - 1));
+            let part = &mut sums[part * (length + self.length) + start..][..self.length];
+            let runs = part.as_chunks_mut::<RUN>().0.iter_mut().zip(column.as_chunks::<RUN>().0);
+            // X^degree = -1.
+            if shift < degree {
+                for (sums, weights) in runs {
+                    for (sum, &weight) in sums.iter_mut().zip(weights) {
+                        *sum = sum.wrapping_add(i32::from(weight) as u32);
+                    }
+                }
+            } else {
+                for (sums, weights) in runs {
+                    for (sum, &weight) in sums.iter_mut().zip(weights) {
+                        *sum = sum.wrapping_sub(i32::from(weight) as u32);
+                    }
+                }
+            }
         }
     }
-    columns
-}
 
-/// `Q_h`, by residues of its exponents modulo `fold`: the coefficient of `X^(fold z + r)` at
-/// `[r][z]`. The exponents of one column have one residue, and follow each other.
-#[inline(always)]
-fn add_columns(shape: &Shape<'_>, columns: &[i8], rows: usize, h: Automorphism, sums: &mut [i32]) {
-    let (degree, fold) = (shape.set.degree, shape.layout.fold());
-    let length = degree / fold;
-    for (j, column) in columns.chunks_exact(rows).enumerate() {
-        let shift = h.exponent() as usize * shape.layout.input_exponent(j, 0) % (2 * degree);
-        let shift = (2 * degree - shift) % (2 * degree);
-        let part = &mut sums[shift % fold * length..][..length];
-        let (start, negative) = (shift / fold % length, shift / fold >= length);
-        let (first, rest) = column.split_at(rows.min(length - start));
-        // X^length = -1 in the ring of what is left of the exponents.
-        add_signed(&mut part[start..], first, negative);
-        add_signed(part, rest, !negative);
-    }
-}
-
-#[inline(always)]
-fn add_signed(sums: &mut [i32], weights: &[i8], negative: bool) {
-    let pairs = sums.iter_mut().zip(weights);
-    if negative {
-        pairs.for_each(|(sum, &weight)| *sum -= i32::from(weight));
-    } else {
-        pairs.for_each(|(sum, &weight)| *sum += i32::from(weight));
-    }
-}
-
-/// `sigma` of a polynomial in the order of [`add_columns`], in the bits of words.
-#[inline(always)]
-fn place(shape: &Shape<'_>, sums: &[i32], sigma: Automorphism, out: &mut [u32]) {
-    let (degree, fold) = (shape.set.degree, shape.layout.fold());
-    let (mask, sigma) = (2 * degree - 1, sigma.exponent() as usize);
-    for (r, part) in sums.chunks_exact(degree / fold).enumerate() {
-        let mut exponent = r * sigma & mask;
-        for &sum in part {
-            out[exponent & (degree - 1)] = (if exponent < degree { sum } else { -sum }) as u32;
-            exponent = (exponent + fold * sigma) & mask;
+    /// `sigma` of a polynomial in the order of [`Columns::add`].
+    #[inline(always)]
+    fn place(&self, shape: &Shape<'_>, sums: &[u32], sigma: Automorphism, out: &mut [u32]) {
+        let (degree, fold) = (shape.set.degree, shape.layout.fold());
+        let (length, mask) = (degree / fold, 2 * degree - 1);
+        let sigma = sigma.exponent() as usize;
+        for (r, part) in sums.chunks_exact(length + self.length).enumerate() {
+            let mut exponent = (r * sigma) & mask;
+            let (low, beyond) = part.split_at(length);
+            let beyond = beyond.iter().chain(core::iter::repeat(&0));
+            for (&low, &beyond) in low.iter().zip(beyond) {
+                let sum = low.wrapping_sub(beyond);
+                let negative = u32::from(exponent >= degree);
+                let sum = (sum ^ negative.wrapping_neg()).wrapping_add(negative);
+                out[exponent & (degree - 1)] = sum;
+                exponent = (exponent + fold * sigma) & mask;
+            }
         }
     }
 }

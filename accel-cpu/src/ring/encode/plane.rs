@@ -17,7 +17,7 @@
 //! memory, where the window of kappa is kept over one vector more than the last giant step goes back.
 
 use super::super::arithmetic::{Field, Pair};
-use super::super::modulus::Modulus;
+use super::super::modulus::{Factor, Modulus};
 use super::super::ntt::descend;
 use super::super::shape::{GIANTS, Orbits, Shape, slot};
 use super::super::transpose::transpose;
@@ -33,11 +33,17 @@ pub(in super::super) trait Sink<L: Lanes> {
     fn take(&mut self, lanes: L, block: usize, side: usize, weights: &[u32]);
 }
 
+/// Tiles of columns that are transformed one after another, and read together.
+const TOGETHER: usize = 16;
+/// Those of them whose bytes share lines of a cache.
+const IN_LINE: usize = 4;
+
 /// The plane of one limb of one block of a matrix, between its two passes.
 pub(in super::super) struct Plane<'a> {
     shape: &'a Shape<'a>,
     orbits: &'a Orbits,
-    /// For each family and tile of columns, `V` at each kappa of the family, a vector of columns each.
+    /// `V` by families, by tiles of columns as many as [`TOGETHER`], by kappa as many as a vector has
+    /// words; tile by tile, a vector of columns for each kappa.
     columns: Scratch,
     families: Vec<Family>,
 }
@@ -105,32 +111,56 @@ impl<'a> Plane<'a> {
         limb: usize,
     ) -> Result<(), AccelError> {
         let modulus = &self.shape.set.limbs[limb].modulus;
-        let (rows, tiles) = (self.shape.layout.rows(), self.tiles(L::COUNT));
+        let rows = self.shape.layout.rows();
+        let (tiles, together) = (self.tiles(L::COUNT), self.together(L::COUNT));
         let used = block.columns.len().div_ceil(L::COUNT);
         let families = &self.families;
         let failure = Failure::default();
-        let all = self.columns.chunks_exact_mut(rows * L::COUNT).enumerate();
-        let all = all.filter(|(index, _)| index % tiles < used);
+        let all = self.columns.chunks_exact_mut(together * rows * L::COUNT).enumerate();
         team.for_each(all, |(index, out)| {
-            let (family, tile) = (&families[index / tiles], index % tiles);
+            let (family, first) = (&families[index * together / tiles], index * together % tiles);
             let words = Scratch::new(rows * L::COUNT);
             let Ok(mut words) = words.map_err(|error| failure.note(Err(error))) else { return };
-            lanes.run(
-                #[inline(always)]
-                || {
-                    read_tile(lanes, modulus, block, tile, &mut words);
-                    let vectors = L::vectors_mut(&mut words);
-                    descend(lanes, modulus, family.column_node, vectors);
-                    let field = Field::new(lanes, modulus);
-                    let places = family.column_places.iter();
-                    for (out, &place) in L::vectors_mut(out).iter_mut().zip(places) {
-                        let x = lanes.load(&vectors[usize::from(place)]);
-                        lanes.store(field.below(field.four_p, x), out);
-                    }
-                },
-            );
+            let mut bytes = vec![0; IN_LINE * block.rows.len() * L::COUNT];
+            for tile in first..used.min(first + together) {
+                let line = (tile - first) % IN_LINE;
+                if line == 0 {
+                    read_bytes::<L>(block, tile, &mut bytes);
+                }
+                let bytes = bytes.chunks_exact(IN_LINE * L::COUNT);
+                lanes.run(
+                    #[inline(always)]
+                    || {
+                        let vectors = L::vectors_mut(&mut words);
+                        let field = Field::new(lanes, modulus);
+                        vectors[block.rows.len()..]
+                            .iter_mut()
+                            .for_each(|vector| vector.as_mut().fill(0));
+                        for (vector, bytes) in vectors.iter_mut().zip(bytes) {
+                            let weights = lanes.extend(&bytes[line * L::COUNT..][..L::COUNT]);
+                            lanes.store(lanes.add(weights, field.p), vector);
+                        }
+                        descend(lanes, modulus, family.column_node, vectors);
+                        let units = out.chunks_exact_mut(together * L::COUNT * L::COUNT);
+                        let places = family.column_places.chunks_exact(L::COUNT);
+                        for (unit, places) in units.zip(places) {
+                            let start = (tile - first) * L::COUNT * L::COUNT;
+                            let out = &mut unit[start..start + L::COUNT * L::COUNT];
+                            for (out, &place) in L::vectors_mut(out).iter_mut().zip(places) {
+                                let x = lanes.load(&vectors[usize::from(place)]);
+                                lanes.store(field.below(field.four_p, x), out);
+                            }
+                        }
+                    },
+                );
+            }
         });
         failure.result()
+    }
+
+    /// Tiles that are read together.
+    fn together(&self, lanes: usize) -> usize {
+        TOGETHER.min(self.tiles(lanes))
     }
 
     /// Places in one unit of the second pass.
@@ -196,30 +226,15 @@ impl<'a> Plane<'a> {
     }
 }
 
-/// A tile of a block's columns, as words below 2p.
-#[inline(always)]
-fn read_tile<L: Lanes>(
-    lanes: L,
-    modulus: &Modulus,
-    block: &Block<'_>,
-    tile: usize,
-    words: &mut [u32],
-) {
-    let field = Field::new(lanes, modulus);
+/// The bytes of the tiles that share a line with `tile`, the first: row by row, zeros beyond the last
+/// column. Rows are far apart in memory, so all is taken of a line while it is at hand.
+fn read_bytes<L: Lanes>(block: &Block<'_>, tile: usize, bytes: &mut [i8]) {
     let first = block.columns.start + tile * L::COUNT;
-    let count = L::COUNT.min(block.columns.end - first);
-    let (words, below) = words.split_at_mut(block.rows.len() * L::COUNT);
-    below.fill(0);
-    for (row, out) in block.rows.clone().zip(L::vectors_mut(words)) {
-        let row = &block.matrix.row(row)[first..first + count];
-        let weights = if count == L::COUNT {
-            lanes.extend(row)
-        } else {
-            let mut whole = [0; 16];
-            whole[..count].copy_from_slice(row);
-            lanes.extend(&whole)
-        };
-        lanes.store(lanes.add(weights, field.p), out);
+    let count = (IN_LINE * L::COUNT).min(block.columns.end - first);
+    for (row, out) in block.rows.clone().zip(bytes.chunks_exact_mut(IN_LINE * L::COUNT)) {
+        let (out, beyond) = out.split_at_mut(count);
+        out.copy_from_slice(&block.matrix.row(row)[first..first + count]);
+        beyond.fill(0);
     }
 }
 
@@ -230,13 +245,17 @@ struct Window<'a, L: Lanes> {
     modulus: &'a Modulus,
     /// Columns that the matrix has.
     used: usize,
+    /// Lanes, the length of the transforms, and how many of their values each orbit has.
+    count: usize,
+    sum: usize,
+    cycle: usize,
     /// For each lane and u a row of words, one for each kappa: those of the last [`GIANTS`], then a
     /// vector of new ones.
     words: Scratch,
     /// Transforms in the making.
     scratch: Scratch,
-    /// `psi^-u` and its quotient, for each orbit of the family and slot, where there are several lanes.
-    twists: [Vec<u32>; 2],
+    /// `psi^-u`, for each orbit of the family and slot, where there are several lanes.
+    twists: Vec<Factor>,
     lanes: core::marker::PhantomData<L>,
 }
 
@@ -261,19 +280,19 @@ impl<'a, L: Lanes> Window<'a, L> {
             let exponent = plane.orbits.exponent(orbit, m).wrapping_neg() as usize % (2 * degree);
             // psi^e is at the bit-reversed e of the table.
             let power = modulus.forward.values[slot(degree, 2 * (exponent % degree) as u32)];
-            if exponent < degree { power } else { modulus.value - power }
+            modulus.factor(if exponent < degree { power } else { modulus.value - power })
         };
-        let values: Vec<u32> = exponents.map(twist).collect();
-        let quotient = |&value: &u32| ((u64::from(value) << 32) / u64::from(modulus.value)) as u32;
-        let quotients = values.iter().map(quotient).collect();
         Ok(Self {
             plane,
             family,
             modulus,
             used,
+            count: layout.columns() / layout.sum(),
+            sum: layout.sum(),
+            cycle: layout.sum() / plane.orbits.of_family,
             words: Scratch::new(layout.columns() * Self::ROW)?,
             scratch: Scratch::new(layout.columns() * L::COUNT)?,
-            twists: [values, quotients],
+            twists: exponents.map(twist).collect(),
             lanes: core::marker::PhantomData,
         })
     }
@@ -293,13 +312,15 @@ impl<'a, L: Lanes> Window<'a, L> {
     #[inline(always)]
     fn read(&mut self, lanes: L, orbit: usize, unit: usize) {
         let Plane { shape, orbits, .. } = self.plane;
-        let (sum, rows) = (shape.layout.sum(), shape.layout.rows());
-        let count = shape.layout.columns() / sum;
-        let tiles = self.plane.tiles(L::COUNT);
+        let (sum, rows) = (self.sum, shape.layout.rows());
+        let (mask, shift) = (self.count - 1, self.count.ilog2());
+        let (tiles, together) = (self.plane.tiles(L::COUNT), self.plane.together(L::COUNT));
         let scratch = L::vectors_mut(&mut self.scratch);
-        let first = orbit * orbits.period + unit * L::COUNT;
+        let unit = orbit * (orbits.period / L::COUNT) + unit;
         for tile in 0..self.used.div_ceil(L::COUNT) {
-            let start = ((self.family * tiles + tile) * rows + first) * L::COUNT;
+            let chunk = (self.family * tiles + tile) / together;
+            let place = (chunk * (rows / L::COUNT) + unit) * together + tile % together;
+            let start = place * L::COUNT * L::COUNT;
             let source = L::vectors(&self.plane.columns[start..start + L::COUNT * L::COUNT]);
             let mut square = [lanes.splat(0); 16];
             for (vector, words) in square.iter_mut().zip(source) {
@@ -307,11 +328,11 @@ impl<'a, L: Lanes> Window<'a, L> {
             }
             transpose(lanes, &mut square);
             for (j, &vector) in (tile * L::COUNT..).zip(&square[..L::COUNT]) {
-                lanes.store(vector, &mut scratch[j % count * sum + j / count]);
+                lanes.store(vector, &mut scratch[(j & mask) * sum + (j >> shift)]);
             }
         }
         for j in self.used.next_multiple_of(L::COUNT)..shape.layout.columns() {
-            lanes.store(lanes.splat(0), &mut scratch[j % count * sum + j / count]);
+            lanes.store(lanes.splat(0), &mut scratch[(j & mask) * sum + (j >> shift)]);
         }
     }
 
@@ -337,7 +358,7 @@ impl<'a, L: Lanes> Window<'a, L> {
     #[inline(always)]
     fn weights(&self, lanes: L, orbit: usize, first: usize, weights: &mut [u32]) {
         let Plane { shape, orbits, .. } = self.plane;
-        let cycle = shape.layout.sum() / orbits.of_family;
+        let cycle = self.cycle;
         for baby in 0..shape.plan.babies() {
             // The slot of the first place times the baby step.
             let start = first + GIANTS * baby;
@@ -346,7 +367,7 @@ impl<'a, L: Lanes> Window<'a, L> {
                 let kappa = GIANTS - chunk * L::COUNT - (L::COUNT - 1);
                 let mut square = [lanes.splat(0); 16];
                 for (l, vector) in square[..L::COUNT].iter_mut().enumerate() {
-                    let m = (start + l) % orbits.length;
+                    let m = (start + l) & (orbits.length - 1);
                     *vector = self.point(lanes, orbit * cycle, orbit * orbits.length, m, kappa + l);
                 }
                 transpose(lanes, &mut square);
@@ -363,18 +384,14 @@ impl<'a, L: Lanes> Window<'a, L> {
     /// `F` at slot m of an orbit, whose values and twists begin where said, and a vector of kappa.
     #[inline(always)]
     fn point(&self, lanes: L, rows: usize, twists: usize, m: usize, kappa: usize) -> L::Vector {
-        let layout = &self.plane.shape.layout;
-        let (sum, cycle) = (layout.sum(), layout.sum() / self.plane.orbits.of_family);
-        let count = layout.columns() / sum;
-        let row = rows + m % cycle;
+        let (sum, cycle) = (self.sum, self.cycle);
+        let count = self.count;
+        let row = rows + (m & (cycle - 1));
         let last = (count - 1) * sum + row;
         let mut acc = lanes.load(L::at(&self.words, last * Self::ROW + kappa));
         if count > 1 {
             let field = Field::new(lanes, self.modulus);
-            let twist = Pair {
-                value: lanes.splat(self.twists[0][twists + m]),
-                quotient: lanes.splat(self.twists[1][twists + m]),
-            };
+            let twist = Pair::splat(lanes, self.twists[twists + m]);
             for lane in (0..count - 1).rev() {
                 let value = lanes.load(L::at(&self.words, (lane * sum + row) * Self::ROW + kappa));
                 acc = lanes.add(field.mul(acc, twist), value);

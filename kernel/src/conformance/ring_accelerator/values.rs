@@ -1,6 +1,7 @@
 use super::{Pair, bodies, keys};
 use crate::accel::ring::RingAccelerator;
 use crate::conformance::accelerator::Weights;
+use crate::conformance::weights;
 use crate::params::{Direct4096, DirectSet};
 #[cfg(feature = "hazmat")]
 use crate::params::{InsecureDirect8, InsecureDirect64};
@@ -35,6 +36,13 @@ pub fn shapes(backend: &dyn RingAccelerator) {
     }
     for (m, n) in [(1, 1), (40, 12), (4096, 3), (5, 700)] {
         check::<Direct4096>(backend, m, n, 1, 1);
+    }
+    // Room for far more, so that the plan has coarse baby steps, and several folds.
+    if let Some(layout) = Layout::new(4096, 512, 4096, 1) {
+        let weights = Weights::new(5, weights(7, 15));
+        let pair = Pair::new::<Direct4096>(backend, &weights, 3, 5, layout);
+        pair.check_noise::<Direct4096>(1);
+        pair.unload();
     }
 }
 
