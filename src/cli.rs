@@ -92,13 +92,15 @@ impl Request {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Method {
-    /// For each matrix the one of the two that takes less time, at 100 Mbit/s
+    /// For each matrix the one of the two that takes less time, at 100 Mbit/s; with what is said of
+    /// direct
     Auto,
     /// Batches of --batch tokens, each under a key of its own and durable when it is finished: many
     /// bytes, little work for the host
     Masked,
     /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
-    /// host. All units of a session are kept together, at its end
+    /// host. All units of a session are kept together, at its end. A host that risks being caught may
+    /// learn one bit about a session's masks, and so about a number of a later prompt
     Direct,
 }
 
@@ -141,7 +143,7 @@ pub(crate) struct Request {
           value_name = "COUNT")]
     pub(crate) chunk: u32,
     /// How correlations are made
-    #[arg(long, value_enum, default_value_t = Method::Auto)]
+    #[arg(long, value_enum, default_value_t = Method::Masked)]
     pub(crate) method: Method,
     /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs
     /// more bytes in all, and fewer for each token
@@ -205,7 +207,7 @@ pub(crate) struct Prepare {
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = positive())]
     pub(crate) tokens: u32,
     /// How correlations are made
-    #[arg(long, value_enum, default_value_t = Method::Auto)]
+    #[arg(long, value_enum, default_value_t = Method::Masked)]
     pub(crate) method: Method,
     /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
     /// batch costs more bytes in all, and fewer for each token

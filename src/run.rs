@@ -223,7 +223,10 @@ async fn session(
         Err(error) => error.is::<Cheated>(),
     };
     if failed {
-        distrust::remember(host)?;
+        // What the user is told first is that the host lies.
+        if let Err(error) = distrust::remember(host) {
+            tracing::warn!("{error:#}: use neither direct nor mixed mode with it");
+        }
     }
     let (transcript, online) = result?;
     interrupts.session_ends()?;

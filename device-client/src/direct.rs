@@ -9,7 +9,10 @@
 //! check, use masked mode only with that host.
 
 mod cipher;
+mod exact;
 mod memory;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cipher::{Cipher, CipherError};
 pub use memory::{DirectMemory, direct_fitting_chunk, direct_frame_bytes};
@@ -18,7 +21,6 @@ use crate::session::{Mode, Product, Session, SessionError};
 use kernel::bundle::DeviceBundle;
 use kernel::direct::DirectShape;
 use kernel::mask::centre_into;
-use kernel::model::ModelConfig;
 use kernel::params::{DirectSet, ParameterId};
 use kernel::prime::{Prime, T};
 use kernel::ring::RingOps;
@@ -57,7 +59,8 @@ impl<'a, S: DirectSet, R: RingOps> DirectSession<'a, S, R> {
     /// Prepares a session under the keys of `seed`, which is fresh and used for no other.
     ///
     /// # Errors
-    /// [`SessionError::Chunk`], or [`SessionError::Order`] if the memory does not have its lengths.
+    /// [`SessionError::Chunk`], [`SessionError::Inexact`], or [`SessionError::Order`] if the memory does
+    /// not have its lengths.
     pub fn open(
         bundle: &'a DeviceBundle<'a>,
         schedule: Schedule,
@@ -65,22 +68,24 @@ impl<'a, S: DirectSet, R: RingOps> DirectSession<'a, S, R> {
         seed: Seed,
         memory: DirectMemory<'a>,
     ) -> Result<Self, SessionError> {
-        let direct = Direct::new(bundle.config(), &schedule, seed, memory)?;
+        let direct = Direct::new(bundle, &schedule, seed, memory)?;
         Self::new(bundle, schedule, id, direct)
     }
 }
 
 impl<'a, S: DirectSet, R: RingOps> Direct<'a, S, R> {
     pub(crate) fn new(
-        config: &ModelConfig,
+        bundle: &DeviceBundle<'_>,
         schedule: &Schedule,
         seed: Seed,
         memory: DirectMemory<'a>,
     ) -> Result<Self, SessionError> {
+        let config = bundle.config();
         let chunk = schedule.chunk() as usize;
         if chunk != direct_fitting_chunk::<S>(config, chunk) {
             return Err(SessionError::Chunk);
         }
+        exact::check_exact::<S>(bundle, schedule)?;
         let keys = session_automorphisms(config, schedule, S::N);
         Ok(Self { cipher: Cipher::new(keys, seed, memory)? })
     }

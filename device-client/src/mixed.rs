@@ -75,7 +75,7 @@ impl<'a, C: CorrelationStore, S: DirectSet, R: RingOps> MixedSession<'a, C, S, R
     ) -> Result<Self, SessionError> {
         let config = bundle.config();
         let masked = Masked::new(config, store, schedule, S::ID, words, Some(products))?;
-        let direct = Direct::new(config, &schedule, seed, memory)?;
+        let direct = Direct::new(bundle, &schedule, seed, memory)?;
         Self::new(bundle, schedule, id, Mixed { masked, direct, products })
     }
 }

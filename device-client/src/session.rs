@@ -32,6 +32,15 @@ pub enum SessionError {
     /// The caller's memory is too small, or a request is not the schedule's next.
     #[error("the session was used out of order")]
     Order,
+    /// A matrix whose rows are so heavy that direct mode cannot promise exact products of it.
+    #[error(
+        "direct mode cannot promise exact products for group {group}, whose weights are too heavy: \
+         masked mode serves this model"
+    )]
+    Inexact {
+        /// The group's number.
+        group: u32,
+    },
     /// The host broke the protocol, visibly.
     #[error(transparent)]
     Wire(#[from] WireError),

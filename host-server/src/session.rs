@@ -31,11 +31,13 @@ pub struct SessionLimits {
     pub units: u32,
     /// Bytes that the residues of one unit may hold.
     pub unit_bytes: usize,
+    /// Bytes that the evaluation keys of a session may hold.
+    pub key_bytes: usize,
 }
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        Self { units: 100_000, unit_bytes: 1 << 30 }
+        Self { units: 100_000, unit_bytes: 1 << 30, key_bytes: 1 << 30 }
     }
 }
 
@@ -206,6 +208,15 @@ impl Session {
             }
             _ => {
                 let online = Online::open(&self.engine, hello, set)?;
+                let (needed, allowed) = (online.key_bytes(), self.limits.key_bytes);
+                if needed > allowed {
+                    tracing::warn!(
+                        needed,
+                        allowed,
+                        "evaluation keys need more bytes than they may hold"
+                    );
+                    return Err(FaultCode::Limits.into());
+                }
                 // Products go on with the first that is not answered, and so do their numbers.
                 self.received = hello.answered.checked_add(1).ok_or(FaultCode::Limits)?;
                 State::Online(Box::new(online))

@@ -163,6 +163,6 @@ fn damaged_weights_that_are_served_are_noticed() {
     let host = Host::unverified(&bundles);
     let options = "--pace 0 --prompt-ids 0 --tokens 2";
     let cheated = run(bundles.generate(&host.address, options));
-    cheated.failed(3, &["the host's answers are wrong: ", "correlations are burned"]);
+    cheated.failed(3, &["the host's answers are wrong: ", "correlations and keys are burned"]);
     assert_eq!(bundles.held(), 32 - 17);
 }

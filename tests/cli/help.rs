@@ -51,7 +51,7 @@ fn defaults_and_units_are_named() {
             "256, 512, 1024, 2048 or 4096",
             "[default: 256]",
             "--pace <MICROSECONDS>",
-            "[default: 1000]",
+            "[default: 1000 in masked mode, 3000 in the others",
             "f32, one row for each generated position",
             "--prompt-ids <ID,ID,...>",
         ] {

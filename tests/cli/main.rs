@@ -7,6 +7,7 @@ mod demo;
 mod files;
 mod halves;
 mod help;
+mod modes;
 mod prepare;
 mod prepare_direct;
 mod prompts;

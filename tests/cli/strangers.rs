@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const HEADER: usize = 32;
+pub(crate) const HEADER: usize = 32;
 /// 16 positions of the prompt's bucket and 4 of the answer.
 const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 5";
 const TOKENS: u32 = 20;
@@ -101,7 +101,7 @@ fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
 
 /// A proxy before a host that lets `spoil` change frame `target` of what comes down, in its first
 /// connection.
-fn spoiling(host: &Host, target: usize, spoil: Spoil) -> String {
+pub(crate) fn spoiling(host: &Host, target: usize, spoil: Spoil) -> String {
     let host = host.address.clone();
     let links = Arc::new(AtomicUsize::new(0));
     serve(move |device| {
@@ -127,7 +127,7 @@ fn spoiling(host: &Host, target: usize, spoil: Spoil) -> String {
     })
 }
 
-type Spoil = fn(&mut Vec<u8>);
+pub(crate) type Spoil = fn(&mut Vec<u8>);
 
 /// What is wrong with a frame, and what is said of it.
 const SPOILT: [(Spoil, &str); 5] = [

@@ -5,6 +5,8 @@
 //! same: every byte, the order of frames, the pauses and the close. A device that stopped, waited,
 //! refused or left out a step because of what it decrypts would differ.
 
+mod direct;
+
 use crate::harness::link::{Answer, Cut, Event, Loopback, Tamper, honest};
 use crate::harness::model::{FIXTURE, Model, Plain, TINY};
 use crate::harness::random::Rng;

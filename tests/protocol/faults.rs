@@ -1,6 +1,7 @@
 //! Frames that break the protocol visibly: they end the session at once, by name, on both sides.
 
 mod device;
+mod direct;
 mod fuzz;
 mod host;
 mod unit;

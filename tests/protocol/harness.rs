@@ -2,7 +2,9 @@
 
 pub(crate) mod link;
 pub(crate) mod model;
+pub(crate) mod moments;
 pub(crate) mod random;
+pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod sealed;
 pub(crate) mod store;

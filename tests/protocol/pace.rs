@@ -1,47 +1,13 @@
 //! The moments that a device takes its pace from: every answer is heard before anything is done with
 //! it, and every request waits for its departure.
 
-use crate::harness::link::{Cut, Link, LinkError, Loopback, honest};
+use crate::harness::link::{Cut, Loopback, honest};
 use crate::harness::model::TINY;
+use crate::harness::moments::{Moment, Noted};
 use crate::harness::now;
 use crate::harness::random::Rng;
 use crate::harness::run::Run;
 use crate::harness::store::provisioned;
-use core::cell::RefCell;
-use device_client::transport::Connector;
-use std::rc::Rc;
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Moment {
-    Answered,
-    Departure,
-}
-
-/// A loopback whose moments are noted.
-struct Noted {
-    host: Loopback,
-    moments: Rc<RefCell<Vec<Moment>>>,
-}
-
-impl Connector for Noted {
-    type Io = Link;
-
-    async fn connect(&mut self) -> Result<Link, LinkError> {
-        self.host.connect().await
-    }
-
-    fn answered(&mut self) {
-        self.moments.borrow_mut().push(Moment::Answered);
-    }
-
-    async fn departure(&mut self) {
-        self.moments.borrow_mut().push(Moment::Departure);
-    }
-
-    async fn retry(&mut self) -> bool {
-        self.host.retry().await
-    }
-}
 
 #[test]
 fn every_request_departs_after_an_answer() {
@@ -55,12 +21,12 @@ fn every_request_departs_after_an_answer() {
         let cuts: Vec<Cut> =
             cut.iter().map(|&after| Cut { up: false, after, quiet: true }).collect();
         let host = Loopback::new(&TINY.engine, honest()).breaking(&cuts, 1);
-        let moments = Rc::default();
-        let noted = Noted { host, moments: Rc::clone(&moments) };
+        let device = Noted::new(&host);
         let mut store = provisioned(&TINY, &run.schedule, 1, &mut Rng(1));
-        let (_, verdict) = now(run.masked_over(&mut store, noted, |_, _| {})).unwrap();
+        let (_, verdict) = now(run.masked_over(&mut store, device.clone(), |_, _| {})).unwrap();
         assert_eq!(verdict.failed, 0);
-        let mut noted = moments.borrow().clone();
+        let mut noted: Vec<Moment> =
+            device.moments().into_iter().map(|(_, moment)| moment).collect();
         if cut.is_some() {
             // The welcome of the second link.
             let twice = noted.windows(2).position(|w| w == [Moment::Departure; 2]);

@@ -77,11 +77,12 @@ impl Limits {
         self.memory.min(self.memory_per_address)
     }
 
-    /// What a session may ask for: never a unit that could not have its memory, ever.
+    /// What a session may ask for: never a unit or keys that could not have their memory, ever.
     pub(super) fn session_limits(&self) -> SessionLimits {
         let part = share(self.address_memory(), Work::Unit);
         let unit_bytes = self.work.unit_bytes.min(part.saturating_sub(Need::UNIT_FRAMES));
-        SessionLimits { unit_bytes, ..self.work }
+        let key_bytes = self.work.key_bytes.min(share(self.address_memory(), Work::Keys));
+        SessionLimits { unit_bytes, key_bytes, ..self.work }
     }
 }
 

@@ -61,6 +61,10 @@ impl Online {
         let schedule =
             Schedule::new(&config, terms.prompt_bucket, terms.output_bucket, terms.chunk)
                 .map_err(|_| FaultCode::Limits)?;
+        let products = schedule.product_count(&config);
+        if matches!(hello.purpose, Purpose::Mixed { masked, .. } if u64::from(masked) > products) {
+            return Err(FaultCode::Limits.into());
+        }
         let shape = DirectShape::of(set);
         if terms.seeds.is_some() != shape.is_some() {
             return Err(FaultCode::Limits.into());
@@ -72,7 +76,7 @@ impl Online {
             return Err(FaultCode::Limits.into());
         }
         let answered = u64::from(hello.answered);
-        if answered > schedule.product_count(&config) {
+        if answered > products {
             return Err(WireError::Order.into());
         }
         let direct = match (terms.seeds, shape) {

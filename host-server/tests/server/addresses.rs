@@ -1,7 +1,7 @@
 //! What one address may have, and what it leaves to others.
 
 use crate::harness::{
-    Client, DIGEST, HEAD, MASKED, NEVER, PREPARE, unit_memory, until, with_server,
+    Client, DIGEST, HEAD, MASKED, NEVER, PREPARE, SCARCE_MEMORY, unit_memory, until, with_server,
 };
 use host_server::server::Limits;
 use kernel::wire::FaultCode;
@@ -28,7 +28,7 @@ fn an_address_cannot_take_all_sessions() {
 
 #[test]
 fn an_address_cannot_take_all_memory() {
-    let memory_per_address = Limits::LEAST_MEMORY;
+    let memory_per_address = SCARCE_MEMORY;
     let memory = 2 * memory_per_address;
     let limits = Limits { memory, memory_per_address, wait: NEVER, ..Limits::default() };
     with_server(limits, |host| async move {
@@ -53,7 +53,7 @@ fn an_address_cannot_take_all_memory() {
 
 #[test]
 fn addresses_share_the_memory_of_all() {
-    let memory = Limits::LEAST_MEMORY;
+    let memory = SCARCE_MEMORY;
     let limits = Limits { memory, wait: NEVER, ..Limits::default() };
     with_server(limits, |host| async move {
         let mut first = Client::from(HERE, &host).await.welcomed(PREPARE).await;

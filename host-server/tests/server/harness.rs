@@ -40,6 +40,8 @@ pub(crate) const PREPARE: Purpose = Purpose::Prepare { units: 100_000 };
 pub(crate) const HEAD: u32 = 4;
 /// Columns of every matrix.
 const COLUMNS: u32 = 4;
+/// Memory of which 18 MiB are for units: for one of the head and a small one, not for two of the head.
+pub(crate) const SCARCE_MEMORY: usize = Limits::LEAST_MEMORY / 2 * 3;
 /// Longer than any test: a limit that is not tested.
 pub(crate) const NEVER: Duration = Duration::from_secs(3600);
 /// A test that waits longer has failed.
@@ -51,7 +53,7 @@ pub(crate) fn unit_memory(group: u32) -> usize {
     UnitJob::memory(shape, ParameterId::Masked256x16) + Need::UNIT_FRAMES
 }
 
-struct Ones;
+pub(crate) struct Ones;
 
 impl RowSource for Ones {
     fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
@@ -105,10 +107,25 @@ pub(crate) fn with_server<F>(limits: Limits, test: impl FnOnce(Host) -> F)
 where
     F: Future<Output = Option<JoinHandle<()>>>,
 {
+    let gate = Arc::new(Gate::default());
+    let engine = Engine::load(gate.clone(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
+    with(engine, gate, limits, test);
+}
+
+/// The same with an engine that no gate holds up.
+pub(crate) fn with_engine<F>(engine: Engine, limits: Limits, test: impl FnOnce(Host) -> F)
+where
+    F: Future<Output = Option<JoinHandle<()>>>,
+{
+    with(engine, Arc::default(), limits, test);
+}
+
+fn with<F>(engine: Engine, gate: Arc<Gate>, limits: Limits, test: impl FnOnce(Host) -> F)
+where
+    F: Future<Output = Option<JoinHandle<()>>>,
+{
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let gate = Arc::new(Gate::default());
-        let engine = Engine::load(gate.clone(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(loopback, Arc::new(engine), limits).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -178,7 +195,7 @@ impl Client {
 
     pub(crate) async fn hello(&mut self, purpose: Purpose, digest: ModelDigest) {
         let hello = Hello { digest, purpose, answered: 0, max_payload: 1 << 20 };
-        let mut body = [0; 80];
+        let mut body = [0; 160];
         let length = encode_body(&hello, &mut body).unwrap();
         self.send(FrameType::Hello, &body[..length]).await;
     }

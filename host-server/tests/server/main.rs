@@ -7,6 +7,7 @@ mod harness;
 
 #[cfg(target_os = "linux")] // Elsewhere loopback has one address.
 mod addresses;
+mod keys;
 mod memory;
 mod opening;
 mod shutdown;

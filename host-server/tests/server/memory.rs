@@ -1,7 +1,10 @@
 //! The memory of all sessions: held while there is work, given back however the work ends.
 
-use crate::harness::{Client, HEAD, Host, MASKED, NEVER, PREPARE, unit_memory, until, with_server};
+use crate::harness::{
+    Client, HEAD, Host, MASKED, NEVER, PREPARE, SCARCE_MEMORY, unit_memory, until, with_server,
+};
 use host_server::server::Limits;
+use host_server::session::SessionLimits;
 use kernel::wire::{FaultCode, FrameType, MAX_PAYLOAD};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -11,14 +14,14 @@ const SCARCE: Limits = Limits {
     sessions: 8,
     sessions_per_address: 8,
     refusals: 1,
-    memory: Limits::LEAST_MEMORY,
-    memory_per_address: Limits::LEAST_MEMORY,
+    memory: SCARCE_MEMORY,
+    memory_per_address: SCARCE_MEMORY,
     wait: NEVER,
     opening: NEVER,
     idle: NEVER,
     frame: NEVER,
     session: NEVER,
-    work: host_server::session::SessionLimits { units: 100_000, unit_bytes: usize::MAX },
+    work: SessionLimits { units: 100_000, unit_bytes: usize::MAX, key_bytes: usize::MAX },
 };
 
 /// A client whose unit of the head is under way, all bodies but one there.

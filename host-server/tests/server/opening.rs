@@ -1,6 +1,6 @@
 //! Openings: who is served, and who is refused with what word.
 
-use crate::harness::{Client, DIGEST, MASKED, NEVER, PREPARE, until, with_server};
+use crate::harness::{Client, DIGEST, MASKED, NEVER, PREPARE, SCARCE_MEMORY, until, with_server};
 use host_server::server::Limits;
 use kernel::bundle::ModelDigest;
 use kernel::params::ParameterId;
@@ -58,7 +58,7 @@ fn refusals_say_why() {
 
 #[test]
 fn a_unit_above_the_memory_is_refused_at_once() {
-    let memory = Limits::LEAST_MEMORY;
+    let memory = SCARCE_MEMORY;
     let limits = Limits { memory, wait: NEVER, ..Limits::default() };
     with_server(limits, |host| async move {
         // 300 rows of 4096 tokens take 19.7 MB, and the part for units is 18 MiB.

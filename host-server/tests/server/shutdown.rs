@@ -1,6 +1,6 @@
 //! A stop: what runs is finished, every peer is told, and nobody can hold it up.
 
-use crate::harness::{Client, HEAD, MASKED, NEVER, PREPARE, until, with_server};
+use crate::harness::{Client, HEAD, MASKED, NEVER, PREPARE, SCARCE_MEMORY, until, with_server};
 use host_server::server::Limits;
 use kernel::wire::{FaultCode, FrameType};
 use tokio::io::AsyncWriteExt;
@@ -43,7 +43,7 @@ fn running_tiles_are_finished() {
 
 #[test]
 fn nobody_holds_it_up() {
-    let memory = Limits::LEAST_MEMORY;
+    let memory = SCARCE_MEMORY;
     let limits = Limits { frame: NEVER, wait: NEVER, memory, ..Limits::default() };
     with_server(limits, |host| async move {
         // One within a frame, one within a unit, one that waits for memory.
@@ -66,7 +66,7 @@ fn nobody_holds_it_up() {
 
 #[test]
 fn who_waits_for_memory_is_told_before_tiles_are_finished() {
-    let memory = Limits::LEAST_MEMORY;
+    let memory = SCARCE_MEMORY;
     let limits = Limits { wait: NEVER, memory, ..Limits::default() };
     with_server(limits, |host| async move {
         host.gate.close();

@@ -2,10 +2,12 @@
 
 use core::hint::black_box;
 use kernel::check::{LinearCheck, Poison, UnitCheck};
+use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
+use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
 use kernel::native;
-use kernel::params::{MASKED_LIMBS, Masked256x16 as Set, ParameterSet};
+use kernel::params::{Direct4096, MASKED_LIMBS, Masked256x16 as Set, ParameterSet};
 use kernel::prime::{Delta, Prime, T};
 use kernel::quant::{ActivationQuantiser, GroupBounds};
 use kernel::ring::{RingOps, Scalar};
@@ -29,6 +31,8 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("ternary", ternary),
     ("noise", noise),
     ("scheme", scheme),
+    ("direct scheme", direct_scheme),
+    ("evaluation keys", evaluation_keys),
     ("native scheme", native_scheme),
     ("masks", masks),
     ("linear check", linear_check),
@@ -122,6 +126,70 @@ fn scheme() {
     let made_up = vec![12_345; MASKED_LIMBS.len() * Set::LIMB_WORDS];
     decrypt_into::<Set, Scalar>(&key, &made_up, &mut message, &mut noise).unwrap();
     black_box((message, noise, body));
+}
+
+/// Encryption under a set of direct mode, and the decryption of what a host has made up.
+fn direct_scheme() {
+    let seed = secret_seed();
+    let PublicSeed(mut bytes) = seed.derive_public();
+    public(&mut bytes);
+    let mut buffer = vec![0; SecretKey::<Direct4096>::WORDS];
+    let key = SecretKey::<Direct4096>::generate::<Scalar>(&seed, &mut buffer).unwrap();
+    let message = secret_words(T::VALUE, Direct4096::N);
+    let mut body = vec![0; Direct4096::BODY_WORDS];
+    let (mut mask, mut noise) = (vec![0; Direct4096::N], vec![0; Direct4096::N]);
+    let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+    encrypt_seeded_into::<Direct4096, Scalar>(
+        &key,
+        &seed,
+        &PublicSeed(bytes),
+        0,
+        &message,
+        &mut body,
+        &mut scratch,
+    )
+    .unwrap();
+    public(&mut body);
+    let (masks, bodies) = (vec![u64::MAX / 3; Direct4096::N], [0, 1, 12_345, u64::MAX]);
+    let (mut message, mut scratch) = ([0; 4], vec![0; 2 * Direct4096::N]);
+    decrypt_switched_into::<Direct4096, Scalar>(
+        &key,
+        &masks,
+        &bodies,
+        [0, 5, 4095, 77].into_iter(),
+        &mut message,
+        &mut scratch,
+    )
+    .unwrap();
+    black_box((message, scratch, body));
+}
+
+/// A limb that holds the gadget's element, and one that does not.
+fn evaluation_keys() {
+    let seed = secret_seed();
+    let mut buffer = vec![0; SecretKey::<Direct4096>::WORDS];
+    let key = SecretKey::<Direct4096>::generate::<Scalar>(&seed, &mut buffer).unwrap();
+    let key_seed = seed.derive(Label::EvaluationKey);
+    let PublicSeed(mut bytes) = key_seed.derive_public();
+    public(&mut bytes);
+    let mut body = vec![0; Direct4096::N];
+    let (mut mask, mut noise) = (vec![0; Direct4096::N], vec![0; Direct4096::N]);
+    for (element, limb) in [(1, 0), (1, 2), (8, 2)] {
+        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+        evaluation_key_body_into::<Direct4096, Scalar>(
+            &key,
+            &key_seed,
+            &PublicSeed(bytes),
+            Automorphism::new(Direct4096::N, 5),
+            element,
+            limb,
+            &mut body,
+            &mut scratch,
+        )
+        .unwrap();
+        public(&mut body);
+    }
+    black_box(body);
 }
 
 /// The same modulo 2^64.

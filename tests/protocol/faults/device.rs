@@ -11,7 +11,7 @@ use device_client::transport::TransportError;
 use kernel::prime::{Prime, T};
 use kernel::wire::{HEADER_BYTES, WireError};
 
-fn why(error: ClientError<LinkError>) -> Why {
+pub(super) fn why(error: ClientError<LinkError>) -> Why {
     match error {
         ClientError::Transport(TransportError::Wire(error))
         | ClientError::Session(SessionError::Wire(error)) => Why::Wire(error),

@@ -188,7 +188,7 @@ fn units_beyond_the_memory_of_a_session() {
     let frame = offline();
     let header = wire::header(&frame);
     for (unit_bytes, refused) in [(1 << 20, false), (100, true)] {
-        let limits = SessionLimits { units: 2, unit_bytes };
+        let limits = SessionLimits { units: 2, unit_bytes, ..SessionLimits::default() };
         let mut session = Session::new(Arc::clone(&TINY.engine), limits);
         session.admit(&header).unwrap();
         let outcome = session.receive(&header, &frame[HEADER_BYTES..]);

@@ -134,6 +134,7 @@ impl Loopback {
         let outline = |event: &Event| match event {
             Event::Up(frame) => (Event::Up(Vec::new()), Some(wire::outline(frame))),
             Event::Down(frame) => (Event::Down(Vec::new()), Some(wire::outline(frame))),
+            Event::Partial(bytes) => (Event::Partial(vec![0; bytes.len()]), None),
             other => (other.clone(), None),
         };
         self.host.borrow().events.iter().map(outline).collect()

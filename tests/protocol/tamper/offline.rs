@@ -167,7 +167,7 @@ impl Honest {
     }
 
     /// A preparation of two units, one row frame of the first of which is a lie.
-    fn lie(&mut self, mut rng: Rng) -> &'static str {
+    fn lie(&mut self, mut rng: Rng) -> (&'static str, bool) {
         let groups = TINY.config.group_count();
         let first = rng.below(groups as usize) as u32;
         let units = [GroupId(first), GroupId((first + 1) % groups)];
@@ -191,7 +191,7 @@ impl Honest {
         assert_eq!(store.bytes(), 4 * N * TINY.shape(units[1]).rows, "{kind}");
         assert!(host.up() == honest.up(), "{kind}: bytes depend on the verdict");
         assert!(host.outline() == honest.outline(), "{kind}: the conversation differs");
-        kind
+        (kind, true)
     }
 }
 

@@ -156,7 +156,7 @@ impl Honest {
     }
 
     /// A session in which one product is answered by a lie.
-    fn lie(&self, mut rng: Rng) -> &'static str {
+    fn lie(&self, mut rng: Rng) -> (&'static str, bool) {
         let target = rng.below(self.products);
         let told = Rc::new(Cell::new(""));
         let host = Loopback::new(&TINY.engine, liar(&TINY, target, rng, Rc::clone(&told)));
@@ -178,7 +178,7 @@ impl Honest {
         assert!(host.outline() == self.host.outline(), "{kind}: the conversation differs");
         // What is sent before the device has seen the lie is the same to the byte.
         assert!(host.up()[..target + 2] == self.host.up()[..target + 2], "{kind}");
-        kind
+        (kind, true)
     }
 }
 
