@@ -94,6 +94,37 @@ fn where_there_is_no_room_for_small_units() {
     end.failed(1, &["connecting to "]);
 }
 
+/// A host whose answers failed a check is not asked through direct mode again.
+#[test]
+fn a_host_that_cheated_is_asked_in_masked_mode_only() {
+    let bundles = Bundles::of(MODEL);
+    let file = bundles.host().join("rows.bin");
+    let good = fs::read(&file).unwrap();
+    let mut bad = good.clone();
+    bad[0] ^= 4;
+    fs::write(&file, bad).unwrap();
+    let liar = Host::unverified(&bundles);
+    let line = "--tokens 20 --method direct";
+    let cheated = prepare(&bundles, &liar.address, line);
+    assert_eq!(cheated.stderr.matches("method   ").count(), 1, "it bets once: {cheated:?}");
+    cheated.failed(3, &["the host's answers are wrong: 9 units failed their check"]);
+    prepare(&bundles, &liar.address, line).failed(1, &["have failed a check before"]);
+    let again = prepare(&bundles, &liar.address, "--tokens 20");
+    assert!(!again.stderr.contains("method   direct"), "{again:?}");
+    again.failed(3, &["the host's answers are wrong: 3 units"]);
+
+    // Another one goes over to masks by itself.
+    let other = Host::unverified(&bundles);
+    let more = prepare(&bundles, &other.address, "--tokens 400");
+    says(&more, &["method   direct", "are made anew", "method   masked"]);
+    more.failed(3, &["the host's answers are wrong: "]);
+
+    fs::write(&file, good).unwrap();
+    let honest = Host::of(&bundles);
+    prepare(&bundles, &honest.address, line).succeeded();
+    assert!(bundles.held() >= 20);
+}
+
 #[test]
 fn methods_have_names() {
     prepare(&Bundles::of(MODEL), NOBODY, "--tokens 4 --method fast")
