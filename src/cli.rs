@@ -99,8 +99,10 @@ pub(crate) enum Method {
     /// bytes, little work for the host
     Masked,
     /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
-    /// host. All units of a session are kept together, at its end. A host that risks being caught may
-    /// learn one bit about a session's masks, and so about a number of a later prompt
+    /// host. All units of a session are kept together, at its end. A host that cheats may learn one bit
+    /// about the masks, and so about a number of a later prompt, if it is
+    /// lucky; if it is not, it is caught, and refused for this method from then
+    /// on
     Direct,
 }
 

@@ -5,6 +5,7 @@ mod sessions;
 mod trial;
 
 use crate::cli::Method;
+use crate::distrust;
 use crate::report::{Cheated, Phase};
 use crate::store_file;
 use anyhow::{Context, Result};
@@ -90,8 +91,18 @@ pub(crate) fn memory(bundle: &DeviceBundle<'_>, means: Means, phase: &Phase) -> 
     }
 }
 
+/// The methods that are left with a host: one that has failed a check prepares masked.
+fn allowed(method: Method, host: &str) -> Result<Method> {
+    match (method, distrust::check(host)) {
+        (Method::Auto, Err(_)) => Ok(Method::Masked),
+        (Method::Direct, Err(error)) => Err(error),
+        _ => Ok(method),
+    }
+}
+
 /// Fetches what `demand` needs into `store`, which has room for `room` units. Refused units are asked
-/// for again, under fresh keys, in later sessions; after a few the host is given up.
+/// for again, under fresh keys, in later sessions; after a few the host is given up. A host whose
+/// answers have failed a check through direct mode is remembered, and asked in masked mode only.
 pub(crate) async fn fetch(
     host: &str,
     bundle: &DeviceBundle<'_>,
@@ -101,6 +112,7 @@ pub(crate) async fn fetch(
     room: u64,
 ) -> Result<Phase> {
     let mut phase = Phase::default();
+    let mut means = Means { method: allowed(means.method, host)?, ..means };
     let mut trial = None;
     for attempt in 0..ATTEMPTS {
         if !plan::lacks(bundle.config(), demand, store) {
@@ -128,7 +140,17 @@ pub(crate) async fn fetch(
             Some(method) if method != plan.method => Method::Auto,
             _ => plan.method,
         });
+        let direct = plan.method != Method::Masked;
+        if direct && phase.checks_failed > 0 {
+            distrust::remember(host)?;
+        }
         outcome.context("preparing correlations failed")?;
+        if direct && phase.checks_failed > 0 {
+            if means.method == Method::Direct {
+                break;
+            }
+            means.method = Method::Masked;
+        }
     }
     if plan::lacks(bundle.config(), demand, store) {
         Err(Cheated::Offline { failed: phase.checks_failed }.into())

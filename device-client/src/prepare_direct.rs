@@ -5,9 +5,14 @@
 //! one request goes up, the encrypted masks r, and one reply comes down, `z = W r`.
 //!
 //! *All units of a session are under one key, so they are accepted or dropped together*, at its end:
-//! none is available before, and none survives a session that breaks. So all that a lying host can
-//! see, in a later session, is whether all of one session's checks held: one bit about a key that is
-//! gone, and none about a prompt.
+//! none is available before, and none survives a session that breaks.
+//!
+//! What a lying host learns is less bounded than under the masked method, whose decryption errors do
+//! not depend on the masks. Here `q / t` is no integer, and a host may make the checks hold or fail on a
+//! property of the masks. If they fail, the masks are dropped, and nothing about a prompt is learned. If
+//! they hold, the host has not been caught, and knows of masks that will be used what it has bet on:
+//! b bits with a probability of `2^-b`. After a session whose checks failed, use the masked method only
+//! with that host: so it bets once.
 
 mod unit;
 

@@ -40,16 +40,19 @@ fn what_is_prepared_through_direct_mode_is_used_like_any_other() {
     assert_eq!(demo["identical_logits"], true);
 }
 
-/// A narrow model takes a twentieth of the bytes through direct mode, which is what is chosen.
+/// A narrow model takes a twentieth of the bytes through direct mode, which is what is chosen where
+/// the method is left open; where nothing is said, it is the masked one.
 #[test]
 fn the_cheaper_method_is_chosen() {
     let demo = |method: &str| {
         let line = format!("demo {OPTIONS} {method} --model");
         run(words(&line, &[&fixture(MODEL)])).json()
     };
-    let (chosen, direct, masked) = (demo(""), demo("--method direct"), demo("--method masked"));
-    let methods = [&chosen, &direct, &masked].map(|report| report["offline"]["method"].clone());
-    assert_eq!(methods, ["direct", "direct", "masked"]);
+    let (chosen, usual) = (demo("--method auto"), demo(""));
+    let (direct, masked) = (demo("--method direct"), demo("--method masked"));
+    let runs = [&chosen, &direct, &masked, &usual];
+    let methods = runs.map(|report| report["offline"]["method"].clone());
+    assert_eq!(methods, ["direct", "direct", "masked", "masked"]);
     let bytes = |report: &serde_json::Value| report["offline"]["bytes_down"].as_u64().unwrap();
     assert_eq!(bytes(&chosen), bytes(&direct));
     assert!(20 * bytes(&direct) < bytes(&masked));
@@ -92,6 +95,37 @@ fn where_there_is_no_room_for_small_units() {
     let end = prepare(&bundles, NOBODY, "--tokens 4000");
     says(&end, &["in 144 units", "method   masked: about ", "100 Mbit/s, direct "]);
     end.failed(1, &["connecting to "]);
+}
+
+/// A host whose answers failed a check is not asked through direct mode again.
+#[test]
+fn a_host_that_cheated_is_asked_in_masked_mode_only() {
+    let bundles = Bundles::of(MODEL);
+    let file = bundles.host().join("rows.bin");
+    let good = fs::read(&file).unwrap();
+    let mut bad = good.clone();
+    bad[0] ^= 4;
+    fs::write(&file, bad).unwrap();
+    let liar = Host::unverified(&bundles);
+    let line = "--tokens 20 --method direct";
+    let cheated = prepare(&bundles, &liar.address, line);
+    assert_eq!(cheated.stderr.matches("method   ").count(), 1, "it bets once: {cheated:?}");
+    cheated.failed(3, &["the host's answers are wrong: 9 units failed their check"]);
+    prepare(&bundles, &liar.address, line).failed(1, &["have failed a check before"]);
+    let again = prepare(&bundles, &liar.address, "--tokens 20");
+    assert!(!again.stderr.contains("method   direct"), "{again:?}");
+    again.failed(3, &["the host's answers are wrong: 3 units"]);
+
+    // Another one goes over to masks by itself.
+    let other = Host::unverified(&bundles);
+    let more = prepare(&bundles, &other.address, "--tokens 400");
+    says(&more, &["method   direct", "are made anew", "method   masked"]);
+    more.failed(3, &["the host's answers are wrong: "]);
+
+    fs::write(&file, good).unwrap();
+    let honest = Host::of(&bundles);
+    prepare(&bundles, &honest.address, line).succeeded();
+    assert!(bundles.held() >= 20);
 }
 
 #[test]
