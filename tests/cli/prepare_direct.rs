@@ -92,7 +92,7 @@ fn where_there_is_no_room_for_small_units() {
     bundles.provision(4);
     prepare(&bundles, NOBODY, "--tokens 4000 --method direct")
         .failed(1, &["this takes ", "and the store has room for 153 more"]);
-    let end = prepare(&bundles, NOBODY, "--tokens 4000");
+    let end = prepare(&bundles, NOBODY, "--tokens 4000 --method auto");
     says(&end, &["in 144 units", "method   masked: about ", "100 Mbit/s, direct "]);
     end.failed(1, &["connecting to "]);
 }
@@ -112,13 +112,13 @@ fn a_host_that_cheated_is_asked_in_masked_mode_only() {
     assert_eq!(cheated.stderr.matches("method   ").count(), 1, "it bets once: {cheated:?}");
     cheated.failed(3, &["the host's answers are wrong: 9 units failed their check"]);
     prepare(&bundles, &liar.address, line).failed(1, &["have failed a check before"]);
-    let again = prepare(&bundles, &liar.address, "--tokens 20");
+    let again = prepare(&bundles, &liar.address, "--tokens 20 --method auto");
     assert!(!again.stderr.contains("method   direct"), "{again:?}");
     again.failed(3, &["the host's answers are wrong: 3 units"]);
 
     // Another one goes over to masks by itself.
     let other = Host::unverified(&bundles);
-    let more = prepare(&bundles, &other.address, "--tokens 400");
+    let more = prepare(&bundles, &other.address, "--tokens 400 --method auto");
     says(&more, &["method   direct", "are made anew", "method   masked"]);
     more.failed(3, &["the host's answers are wrong: "]);
 
