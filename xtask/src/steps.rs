@@ -88,9 +88,11 @@ impl Step {
             Self::Docs => docs(),
             Self::ConstantTime => constant_time(),
             Self::Neon => neon::check(),
-            Self::Fuzz => fuzz(),
+            // Here the targets run without libFuzzer.
+            Self::Fuzz => own_workspace("fuzz"),
             Self::Unit => unit(),
-            Self::Interop => interop(),
+            // The crate tfhe stays apart, with its licence and its minutes.
+            Self::Interop => own_workspace("tests/interop"),
         }
     }
 }
@@ -122,9 +124,9 @@ fn constant_time() -> Result<()> {
     shell::run(shell::cargo(test).env("SUBROSA_REQUIRE_VALGRIND", "1"))
 }
 
-/// The fuzz targets are a workspace of their own; here they run without libFuzzer.
-fn fuzz() -> Result<()> {
-    let manifest = ["--manifest-path", "fuzz/Cargo.toml"];
+/// Format, lints and tests of a workspace of its own, in `folder`.
+fn own_workspace(folder: &str) -> Result<()> {
+    let manifest = ["--manifest-path", &format!("{folder}/Cargo.toml")];
     shell::run(shell::cargo(["fmt", "--check"]).args(manifest))?;
     shell::run(
         shell::cargo(["clippy", "--locked", "--all-targets"])
@@ -150,18 +152,6 @@ fn unit() -> Result<()> {
         println!("cargo-nextest is not installed: cargo runs the tests itself");
         shell::run(&mut shell::cargo(["test", "--locked", "--workspace"]))
     }
-}
-
-/// The crate tfhe stays in a workspace of its own, with its licence and its minutes.
-fn interop() -> Result<()> {
-    let manifest = ["--manifest-path", "tests/interop/Cargo.toml"];
-    shell::run(shell::cargo(["fmt", "--check"]).args(manifest))?;
-    shell::run(
-        shell::cargo(["clippy", "--locked", "--all-targets"])
-            .args(manifest)
-            .args(["--", "-D", "warnings"]),
-    )?;
-    shell::run(shell::cargo(["test", "--locked"]).args(manifest))
 }
 
 /// Runs every step of [`Step::ALL`], and ends with a table of how each went.
