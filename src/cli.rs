@@ -100,9 +100,8 @@ pub(crate) enum Method {
     Masked,
     /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
     /// host. All units of a session are kept together, at its end. A host that cheats may learn one bit
-    /// about the masks, and so about a number of a later prompt, if it is
-    /// lucky; if it is not, it is caught, and refused for this method from then
-    /// on
+    /// about the masks, and so about a number of a later prompt, if it is lucky; if it is not, it is
+    /// caught, and refused for this method from then on
     Direct,
 }
 
@@ -147,8 +146,8 @@ pub(crate) struct Request {
     /// How correlations are made
     #[arg(long, value_enum, default_value_t = Method::Masked)]
     pub(crate) method: Method,
-    /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger batch costs
-    /// more bytes in all, and fewer for each token
+    /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
+    /// batch costs more bytes in all, and fewer for each token
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
     /// Microseconds from an answer of the host to the next request, so that the time of the device's
