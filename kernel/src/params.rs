@@ -86,7 +86,8 @@ pub trait MaskedSet: ParameterSet {
     type Scale: Prime;
 }
 
-/// Direct mode's parameters: rank 1, and a gadget that cuts each limb into digits.
+/// Direct mode's parameters: rank 1, a gadget that cuts each limb into digits, and t a limb, so that
+/// encoding is exact: the noise of a ciphertext says nothing about its message.
 pub trait DirectSet: ParameterSet {
     /// Bits of a digit, at most; [`gadget`] has their number.
     const DIGIT_BITS: u32;
@@ -202,6 +203,7 @@ macro_rules! direct_sets {
         const _: () = {
             assert!(ntt::supports::<T>($n) && ntt::supports::<Prime26>($n));
             assert!(ntt::supports::<Prime25>($n));
+            assert!(<(T, Prime26, Prime25) as Limbs>::MODULUS.is_multiple_of(T::VALUE as u128));
             parameter_sets!(@ $n, (T, Prime26, Prime25) $(, $insecure)?);
         };
     )+};

@@ -51,7 +51,8 @@ impl DirectShape {
         impl LimbVisitor for Collect {
             fn limb<P: Prime>(&mut self, index: usize) {
                 if let Some(limb) = self.0.get_mut(index) {
-                    *limb = LimbShape { modulus: P::VALUE, bits: P::BITS, digits: digits::<P>(self.1) };
+                    *limb =
+                        LimbShape { modulus: P::VALUE, bits: P::BITS, digits: digits::<P>(self.1) };
                 }
             }
         }
