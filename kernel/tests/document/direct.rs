@@ -50,13 +50,15 @@ pub(crate) fn bits(page: &Page) {
     }
 }
 
+type Cut = fn(usize, usize, &[u32], &mut [i32]);
+
 const LARGEST: u32 = Direct4096::DIGIT_BITS;
 
 pub(crate) fn digits(page: &Page) {
     for (what, values) in page.block("digits") {
         let (modulus, residue) = what.split_once(", ").unwrap();
         let residue = number(residue) as u32;
-        let (cut, count): (fn(usize, usize, &[u32], &mut [i32]), _) = match modulus {
+        let (cut, count): (Cut, _) = match modulus {
             "modulo t" => (digits_into::<T>, digits_of::<T>(LARGEST)),
             "modulo p26" => (digits_into::<Prime26>, digits_of::<Prime26>(LARGEST)),
             "modulo p25" => (digits_into::<Prime25>, digits_of::<Prime25>(LARGEST)),
