@@ -1,10 +1,10 @@
 use crate::gadget::digit_bits;
 use crate::galois::Automorphism;
-use crate::glwe::{EncryptScratch, LengthError, SecretKey};
+use crate::glwe::{EncryptScratch, KeyBlock, LengthError, SecretKey};
 use crate::params::{DirectSet, LimbVisitor, Limbs, ParameterSet};
 use crate::prime::Prime;
 use crate::ring::RingOps;
-use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask};
+use crate::stream::{PublicSeed, Seed, centred_binomial};
 use core::marker::PhantomData;
 use zeroize::Zeroize;
 
@@ -113,18 +113,19 @@ impl<S: DirectSet, R: RingOps> LimbVisitor for Block<'_, '_, S, R> {
         if index != limb {
             return;
         }
-        for (b, &e) in self.body.iter_mut().zip(self.noise) {
-            *b = P::from_i64(i64::from(e));
+        let factor = if element / S::DIGITS == index {
+            P::reduce(1 << (digit_bits::<P>(S::DIGITS) * (element % S::DIGITS) as u32))
+        } else {
+            0
+        };
+        KeyBlock {
+            automorphism,
+            factor,
+            secret: self.key.component(index, 0),
+            noise: self.noise,
+            public: self.public,
+            coordinate: self.coordinate,
         }
-        R::ntt_forward::<P>(self.body);
-        let secret = self.key.component(index, 0);
-        if element / S::DIGITS == index {
-            let power = P::reduce(1 << (digit_bits::<P>(S::DIGITS) * (element % S::DIGITS) as u32));
-            for (i, b) in self.body.iter_mut().enumerate() {
-                *b = P::sub(*b, P::mul(power, secret[automorphism.source(i)]));
-            }
-        }
-        expand_mask::<P>(self.public, self.coordinate, 0, self.mask);
-        R::mul_add_assign::<P>(self.body, self.mask, secret);
+        .body_into::<P, R>(self.body, self.mask);
     }
 }
