@@ -133,6 +133,8 @@ pub mod galois;
 pub mod glwe;
 pub mod hybrid;
 pub mod mask;
+#[cfg(test)]
+mod measure;
 pub mod model;
 #[cfg(feature = "hazmat")]
 pub mod native;
