@@ -107,6 +107,7 @@ pub trait DirectSet: ParameterSet {
 /// | 4 | `Masked512x8` | 512 | 8 |
 /// | 5 | `Masked256x16` | 256 | 16 |
 /// | 16 | `Direct4096` | 4096 | 1 |
+/// | 0xe0, not on the wire | `Hybrid4096` | 4096 | 1 |
 /// | 0xf0 | `InsecureMasked16x1` (`hazmat`) | 16 | 1 |
 /// | 0xf2 | `InsecureDirect64` (`hazmat`) | 64 | 1 |
 /// | 0xf3 | `InsecureDirect8` (`hazmat`) | 8 | 1 |
