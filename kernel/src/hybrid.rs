@@ -113,6 +113,7 @@ mod accumulator;
 mod ciphertext;
 mod decompose;
 mod decrypt;
+mod generator;
 mod key;
 mod mod_down;
 pub mod noise;
@@ -124,15 +125,14 @@ pub use accumulator::Accumulator;
 pub use ciphertext::{ciphertext_words, expand_ciphertext_into};
 pub use decompose::Decomposed;
 pub use decrypt::{DecryptScratch, decrypt_into};
-pub use key::{EvaluationKey, KeyGenerator, key_coordinate};
+pub use generator::KeyGenerator;
+pub use key::{EvaluationKey, key_coordinate};
 pub use mod_down::mod_down_into;
 pub use switch::{switch_key_into, switch_scratch_words};
 
 use crate::galois::Automorphism;
 use crate::glwe::LengthError;
 use crate::params::HybridSet;
-#[cfg(doc)]
-use crate::params::ParameterSet;
 
 /// Why nothing was done.
 ///

@@ -12,8 +12,8 @@ use zeroize::Zeroize;
 /// for `automorphism`, N residues in the NTT domain.
 ///
 /// Element `DIGITS * l + k` is digit k of limb l. The blocks can be made in any order, and each needs
-/// no more memory than itself and the scratch. Its mask is [`expand_mask`] of `public` at coordinate
-/// [`key_coordinate`].
+/// no more memory than itself and the scratch. Its mask is
+/// [`expand_mask`](crate::stream::expand_mask) of `public` at coordinate [`key_coordinate`].
 ///
 /// *Security*: `seed` is that of [`Label::EvaluationKey`](crate::stream::Label::EvaluationKey) and
 /// serves one secret key; `public` is derived from it. That evaluation keys under the key that they

@@ -11,33 +11,42 @@ const Q: i128 = <S as ParameterSet>::Chain::MODULUS as i128;
 const P: i128 = <S as HybridSet>::Special::VALUE as i128;
 
 /// `b - a s` as integers.
-fn phase(device: &Device<S>, ciphertext: &[u32]) -> Vec<i128> {
+fn phase<S: HybridSet>(device: &Device<S>, ciphertext: &[u32]) -> Vec<i128> {
     let mut phase = vec![0; S::BODY_WORDS];
     device.with_key(|key| phase_into::<S, Scalar>(key, ciphertext, &mut phase));
-    integers::<<S as ParameterSet>::Chain>(&phase)
+    integers::<S::Chain>(&phase)
 }
 
 fn image_of_integers(integers: &[i128], sigma: Automorphism) -> Vec<i128> {
-    let mut out = vec![0; S::N];
+    let degree = sigma.degree();
+    let mut out = vec![0; degree];
     for (k, &value) in integers.iter().enumerate() {
-        let place = k * sigma.exponent() as usize % (2 * S::N);
-        out[place % S::N] = if place < S::N { value } else { -value };
+        let place = k * sigma.exponent() as usize % (2 * degree);
+        out[place % degree] = if place < degree { value } else { -value };
     }
     out
 }
 
-#[test]
-fn key_switches() {
+fn key_switch<S: HybridSet>(devices: u64) {
     let mut variance = Variance::default();
-    for number in 0..DEVICES {
+    for number in 0..devices {
         let device = Device::<S>::new(number);
         let sigma = Automorphism::new(S::N, 2 * number as i64 + 3);
-        let ciphertext = device.encrypt(0, &[0; S::N]);
+        let ciphertext = device.encrypt(0, &vec![0; S::N]);
         let before = image_of_integers(&phase(&device, &ciphertext), sigma);
         let after = phase(&device, &device.switch(&ciphertext, sigma));
-        variance.add(after.iter().zip(before).map(|(a, b)| centred(a - b, Q)));
+        let q = S::Chain::MODULUS as i128;
+        variance.add(after.iter().zip(before).map(|(a, b)| centred(a - b, q)));
     }
     variance.is(noise::key_switch::<S>());
+}
+
+#[test]
+fn key_switches() {
+    key_switch::<InsecureHybrid64>(DEVICES);
+    // Digits of a limb above P: more noise.
+    key_switch::<InsecureHybrid8>(8 * DEVICES);
+    key_switch::<crate::params::Hybrid4096>(40);
 }
 
 /// Sums over a ciphertext and its images, divided once.
