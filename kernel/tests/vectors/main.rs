@@ -8,6 +8,7 @@ mod direct;
 mod frames;
 mod host;
 mod online;
+mod preparation;
 mod quantisers;
 mod randomness;
 mod scheme;
@@ -58,6 +59,8 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("session_keys", trace::session_keys),
     ("trace_products", trace::trace_products),
     ("bit_packing", trace::bit_packing),
+    ("preparation_rules", preparation::preparation_rules),
+    ("preparation_units", preparation::preparation_units),
 ];
 
 fn sections() -> Map<String, Value> {
