@@ -2,7 +2,7 @@
 
 use crate::modes::{LIE, generate, list};
 use crate::prepare_direct::{prepare, says};
-use crate::strangers::{HEADER, Spoil, spoiling, tampering};
+use crate::strangers::{HEADER, Spoil, spoiling};
 use crate::tool::{Bundles, Host, MODEL};
 use std::fs;
 
@@ -79,30 +79,55 @@ fn faults_that_are_no_lies() {
 }
 
 #[cfg(unix)]
-#[test]
-fn an_interrupt_makes_nobody_forgotten() {
-    use crate::tool::{Process, program, words};
+mod interrupts {
+    use super::UNIT;
+    use crate::modes::{LIE, OPTIONS, list};
+    use crate::strangers::tampering;
+    use crate::tool::{Bundles, Host, MODEL, Process, program, words};
+    use std::fs;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
-    let bundles = Bundles::of(MODEL);
-    let host = Host::of(&bundles);
-    let reached = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&reached);
-    // The rows of a unit come in five frames.
-    let liar = tampering(&host, move |index, frame| match index {
-        UNIT => LIE(frame),
-        8 => {
-            seen.store(true, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_secs(600));
-        }
-        _ => {}
-    });
-    let line = words(&format!("prepare --host {liar} --tokens 20 --model"), &[&bundles.device()]);
-    let mut process = Process::start(&mut program(line));
-    process.until(|| reached.load(Ordering::Relaxed));
-    process.signal("INT");
-    assert_eq!(process.finish().code, Some(130));
-    assert_eq!(fs::read_to_string(list()).unwrap(), format!("{liar}\n"));
+    /// A proxy that lies in frame `UNIT`, and falls silent before frame `silent`; whether it has.
+    fn lies_and_falls_silent(host: &Host, silent: usize) -> (String, Arc<AtomicBool>) {
+        let reached = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&reached);
+        let liar = tampering(host, move |index, frame| {
+            if index == UNIT {
+                LIE(frame);
+            } else if index == silent {
+                seen.store(true, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_secs(600));
+            }
+        });
+        (liar, reached)
+    }
+
+    #[test]
+    fn an_interrupt_makes_nobody_forgotten() {
+        let bundles = Bundles::of(MODEL);
+        let host = Host::of(&bundles);
+        // The rows of a unit come in five frames.
+        let (liar, reached) = lies_and_falls_silent(&host, 8);
+        let line =
+            words(&format!("prepare --host {liar} --tokens 20 --model"), &[&bundles.device()]);
+        let mut process = Process::start(&mut program(line));
+        process.until(|| reached.load(Ordering::Relaxed));
+        process.signal("INT");
+        assert_eq!(process.finish().code, Some(130));
+        assert_eq!(fs::read_to_string(list()).unwrap(), format!("{liar}\n"));
+
+        // Of a session, the second interrupt ends the program: the prompt takes eight products, then come the
+        // first logits.
+        let (online, reached) = lies_and_falls_silent(&host, 11);
+        let options = format!("{OPTIONS} --mode direct");
+        let mut process = Process::start(&mut program(bundles.generate(&online, &options)));
+        process.until(|| reached.load(Ordering::Relaxed));
+        process.signal("INT");
+        process.says("the session goes on to its end");
+        process.signal("INT");
+        assert_eq!(process.finish().code, Some(130));
+        assert_eq!(fs::read_to_string(list()).unwrap(), format!("{liar}\n{online}\n"));
+    }
 }
