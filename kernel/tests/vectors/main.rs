@@ -9,6 +9,7 @@ mod frames;
 mod host;
 mod hybrid;
 mod online;
+mod preparation;
 mod quantisers;
 mod randomness;
 mod scheme;
@@ -62,6 +63,8 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("hybrid_keys", hybrid::hybrid_keys),
     ("hybrid_switches", hybrid::hybrid_switches),
     ("hybrid_mod_downs", hybrid::hybrid_mod_downs),
+    ("preparation_rules", preparation::preparation_rules),
+    ("preparation_units", preparation::preparation_units),
 ];
 
 fn sections() -> Map<String, Value> {
