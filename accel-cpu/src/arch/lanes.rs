@@ -41,6 +41,10 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a - b` modulo 2^32.
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a + b`, less p where that carries.
+    fn add_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector;
+    /// `a - b`, plus p where that borrows.
+    fn sub_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector;
     /// The smaller, without signs.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The low halves of the products.
@@ -69,6 +73,14 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn zero(self) -> Self::Sums;
     /// `sums + a * b`, in 64 bits.
     fn mul_add(self, sums: Self::Sums, a: Self::Vector, b: Self::Vector) -> Self::Sums;
+    /// `sums + a * b` modulo 2^64, and `high` plus the high halves of the products alone.
+    fn mul_add_high(
+        self,
+        sums: Self::Sums,
+        high: Self::Sums,
+        a: Self::Vector,
+        b: Self::Vector,
+    ) -> (Self::Sums, Self::Sums);
     /// The low and the high halves of the sums.
     fn halves(self, sums: Self::Sums) -> (Self::Vector, Self::Vector);
 }

@@ -7,7 +7,7 @@ use crate::arch::lanes::Lanes;
 use crate::team::Team;
 use kernel::accel::AccelError;
 
-/// The digits of masks, in the NTT domain of every limb, below 4p: for each mask, limb and element a
+/// The digits of masks, in the NTT domain of every limb, settled: for each mask, limb and element a
 /// polynomial, a stride apart.
 pub(super) struct Digits {
     words: Scratch,
@@ -67,7 +67,7 @@ impl Digits {
                 #[inline(always)]
                 || {
                     residues(modulus.value, integers, polynomial);
-                    ntt::forward_lazy(lanes, modulus, polynomial);
+                    ntt::forward_settled(lanes, modulus, polynomial);
                 },
             );
         });

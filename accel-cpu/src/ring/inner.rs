@@ -1,11 +1,8 @@
 //! The inner sums: weights times baby steps.
 
-use super::arithmetic::Field;
+use super::arithmetic::{Field, with_field};
 use super::modulus::Modulus;
 use crate::arch::lanes::Lanes;
-
-/// Products of residues below `2^29`, and a residue, that sum up to 64 bits.
-const TERMS: usize = 63;
 
 /// Adds to the sums of some giant steps in one block of places: `giants` steps whose weights lie
 /// side by side at a time.
@@ -21,38 +18,48 @@ pub(super) fn multiply<L: Lanes>(
     babies: &[u32],
     sums: &mut [u32],
 ) {
-    let field = Field::new(lanes, modulus);
+    with_field!(lanes, modulus, field => groups::<L, _>(field, together, weights, babies, sums));
+}
+
+#[inline(always)]
+fn groups<L: Lanes, F: Field<L>>(
+    field: F,
+    together: usize,
+    weights: &[u32],
+    babies: &[u32],
+    sums: &mut [u32],
+) {
     let (weights, babies) = (L::vectors(weights), L::vectors(babies));
     let count = babies.len() / 2;
     let groups = weights.chunks_exact(together * count);
     let sums = L::vectors_mut(sums).chunks_exact_mut(2 * together);
     for (weights, sums) in groups.zip(sums) {
         if together == 2 {
-            group::<L, 2>(field, weights, babies, sums);
+            group::<L, F, 2>(field, weights, babies, sums);
         } else {
-            group::<L, 1>(field, weights, babies, sums);
+            group::<L, F, 1>(field, weights, babies, sums);
         }
     }
 }
 
 #[inline(always)]
-fn group<L: Lanes, const TOGETHER: usize>(
-    field: Field<L>,
+fn group<L: Lanes, F: Field<L>, const TOGETHER: usize>(
+    field: F,
     weights: &[L::Words],
     babies: &[L::Words],
     sums: &mut [L::Words],
 ) {
-    let lanes = field.lanes;
-    let weights = weights.as_chunks::<TOGETHER>().0.chunks(TERMS);
-    let babies = babies.as_chunks::<2>().0.chunks(TERMS);
+    let lanes = field.lanes();
+    let weights = weights.as_chunks::<TOGETHER>().0.chunks(F::TERMS);
+    let babies = babies.as_chunks::<2>().0.chunks(F::TERMS);
     for (weights, babies) in weights.zip(babies) {
-        let mut acc = [[lanes.zero(); 2]; TOGETHER];
+        let mut acc = [[field.zero(); 2]; TOGETHER];
         for (weights, [mask, body]) in weights.iter().zip(babies) {
             let (mask, body) = (lanes.load(mask), lanes.load(body));
             for i in 0..TOGETHER {
                 let weight = lanes.load(&weights[i]);
-                acc[i][0] = lanes.mul_add(acc[i][0], weight, mask);
-                acc[i][1] = lanes.mul_add(acc[i][1], weight, body);
+                acc[i][0] = field.mul_add(acc[i][0], weight, mask);
+                acc[i][1] = field.mul_add(acc[i][1], weight, body);
             }
         }
         for (acc, sums) in acc.iter().flatten().zip(&mut *sums) {
