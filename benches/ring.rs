@@ -8,7 +8,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use kernel::prime::{Delta, Prime, Prime26, Prime29, T};
+use kernel::prime::{Delta, Prime, Prime25, Prime26, T};
 use kernel::ring::{RingOps, Scalar};
 
 fn transforms<P: Prime>(criterion: &mut Criterion, name: &str) {
@@ -40,8 +40,8 @@ fn operations<R: RingOps, P: Prime>(group: &mut BenchmarkGroup<'_, WallTime>, by
 fn ntt(criterion: &mut Criterion) {
     transforms::<T>(criterion, "t");
     transforms::<Delta>(criterion, "delta");
-    transforms::<Prime29>(criterion, "prime29");
     transforms::<Prime26>(criterion, "prime26");
+    transforms::<Prime25>(criterion, "prime25");
 }
 
 criterion_group!(benches, ntt);

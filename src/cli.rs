@@ -92,16 +92,14 @@ impl Request {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Method {
-    /// For each matrix the one of the two that takes less time, at 100 Mbit/s; with what is said of
-    /// direct
+    /// For each matrix the one of the two that takes less time, at 100 Mbit/s
     Auto,
     /// Batches of --batch tokens, each under a key of its own and durable when it is finished: many
     /// bytes, little work for the host
     Masked,
     /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
-    /// host. All units of a session are kept together, at its end. A host that cheats may learn one bit
-    /// about the masks, and so about a number of a later prompt, if it is lucky; if it is not, it is
-    /// caught, and refused for this method from then on
+    /// host. All units of a session are kept together, at its end. A host that is caught cheating is
+    /// refused for this method from then on
     Direct,
 }
 
@@ -144,7 +142,7 @@ pub(crate) struct Request {
           value_name = "COUNT")]
     pub(crate) chunk: u32,
     /// How correlations are made
-    #[arg(long, value_enum, default_value_t = Method::Masked)]
+    #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub(crate) method: Method,
     /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
     /// batch costs more bytes in all, and fewer for each token
@@ -208,7 +206,7 @@ pub(crate) struct Prepare {
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = positive())]
     pub(crate) tokens: u32,
     /// How correlations are made
-    #[arg(long, value_enum, default_value_t = Method::Masked)]
+    #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub(crate) method: Method,
     /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
     /// batch costs more bytes in all, and fewer for each token

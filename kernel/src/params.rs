@@ -11,8 +11,9 @@ mod security;
 pub use limbs::{LimbVisitor, Limbs};
 pub use security::largest_log2_modulus;
 
+use crate::gadget;
 use crate::ntt;
-use crate::prime::{Delta, Prime, Prime26, Prime29, PrimeId, T};
+use crate::prime::{Delta, Prime, Prime25, Prime26, PrimeId, T};
 #[cfg(feature = "hazmat")]
 use crate::prime::{InsecureDelta97, InsecureT17};
 
@@ -85,16 +86,17 @@ pub trait MaskedSet: ParameterSet {
     type Scale: Prime;
 }
 
-/// Direct mode's parameters: rank 1, and a gadget that cuts each limb into digits.
+/// Direct mode's parameters: rank 1, a gadget that cuts each limb into digits, and t a limb, so that
+/// encoding is exact: the noise of a ciphertext says nothing about its message.
 pub trait DirectSet: ParameterSet {
-    /// Digits of each limb's residue; [`gadget`](crate::gadget) has their sizes.
-    const DIGITS: usize;
+    /// Bits of a digit, at most; [`gadget`] has their number.
+    const DIGIT_BITS: u32;
     /// The first limb, and one of two that decryption works modulo.
     type First: Prime;
     /// The second limb, and the other of the two.
     type Second: Prime;
     /// Key-switching bodies and masks of one automorphism.
-    const GADGET: usize = Self::DIGITS * Self::Chain::COUNT;
+    const GADGET: usize = gadget::elements(Self::Chain::BITS, Self::DIGIT_BITS);
 }
 
 /// A parameter set; the discriminant is its number on the wire.
@@ -191,16 +193,18 @@ macro_rules! direct_sets {
             const N: usize = $n;
             const K: usize = 1;
             type Plain = T;
-            type Chain = (Prime29, Delta, Prime26);
+            type Chain = (T, Prime26, Prime25);
         }
         impl DirectSet for $name {
-            const DIGITS: usize = 3;
-            type First = Prime29;
-            type Second = Delta;
+            const DIGIT_BITS: u32 = 9;
+            type First = T;
+            type Second = Prime26;
         }
         const _: () = {
-            assert!(ntt::supports::<Prime29>($n) && ntt::supports::<Prime26>($n));
-            parameter_sets!(@ $n, (Prime29, Delta, Prime26) $(, $insecure)?);
+            assert!(ntt::supports::<T>($n) && ntt::supports::<Prime26>($n));
+            assert!(ntt::supports::<Prime25>($n));
+            assert!(<(T, Prime26, Prime25) as Limbs>::MODULUS.is_multiple_of(T::VALUE as u128));
+            parameter_sets!(@ $n, (T, Prime26, Prime25) $(, $insecure)?);
         };
     )+};
 }
@@ -219,7 +223,7 @@ parameter_sets! {
 }
 
 direct_sets! {
-    /// Direct mode: N = 4096, q = (2^29 - 2^18 + 1) (2^28 - 2^16 + 1) (2^26 - 2^16 + 1), nine digits.
+    /// Direct mode: N = 4096, q = t (2^26 - 2^16 + 1) (2^25 - 2^14 + 1), ten digits.
     Direct4096: N 4096;
 }
 

@@ -214,10 +214,12 @@ primes! {
     T = 2^32 - 2^20 + 1, generator 19, N <= 4096, masks 0;
     /// The second limb: Delta = 2^28 - 2^16 + 1 = 268369921. `q = t * Delta`.
     Delta = 2^28 - 2^16 + 1, generator 23, N <= 4096, masks 1;
-    /// The largest limb of direct mode: 2^29 - 2^18 + 1 = 536608769.
+    /// 2^29 - 2^18 + 1 = 536608769.
     Prime29 = 2^29 - 2^18 + 1, generator 3, N <= 4096, masks 2;
-    /// The smallest limb of direct mode: 2^26 - 2^16 + 1 = 67043329.
+    /// The second limb of direct mode: 2^26 - 2^16 + 1 = 67043329.
     Prime26 = 2^26 - 2^16 + 1, generator 7, N <= 4096, masks 3;
+    /// The third limb of direct mode: 2^25 - 2^14 + 1 = 33538049.
+    Prime25 = 2^25 - 2^14 + 1, generator 3, N <= 4096, masks 4;
 }
 
 // Toy primes are too small for the folds to converge; they divide, in variable time.

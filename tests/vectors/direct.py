@@ -10,7 +10,7 @@ from functools import lru_cache
 import lattice
 import streams
 from lattice import negacyclic
-from streams import DELTA, P26, P29, T
+from streams import P25, P26, T
 
 MASK_BITS, BODY_BITS = 42, 36
 GIANTS, FINE = 16, 8
@@ -21,8 +21,8 @@ class Direct:
     name: str
     number: int
     n: int
-    digits: int = 3
-    limbs: tuple = (P29, DELTA, P26)
+    digit_bits: int = 9
+    limbs: tuple = (T, P26, P25)
     t: int = T
 
     @property
@@ -33,8 +33,16 @@ class Direct:
         return product
 
     @property
+    def places(self):
+        """Limb and digit of each element of the gadget."""
+        return [(l, k) for l, p in enumerate(self.limbs) for k in range(self.digits(p))]
+
+    @property
     def elements(self):
-        return self.digits * len(self.limbs)
+        return len(self.places)
+
+    def digits(self, p):
+        return -(-p.bit_length() // self.digit_bits)
 
 
 SETS = {s.name: s for s in [Direct("Direct4096", 16, 4096), Direct("InsecureDirect64", 0xF2, 64),
@@ -108,8 +116,9 @@ def digits_of(p, count, residue):
 
 
 def gadget(s, element):
-    limb, k = divmod(element, s.digits)
-    return idempotent(s, limb) * 2 ** (base_bits(s.limbs[limb], s.digits) * k)
+    limb, k = s.places[element]
+    p = s.limbs[limb]
+    return idempotent(s, limb) * 2 ** (base_bits(p, s.digits(p)) * k)
 
 
 def key_coordinate(s, g, element):
@@ -151,9 +160,9 @@ def switch_key(s, ciphertext, g, key):
     """sigma_g of a ciphertext, under the key that it had: the image's mask is cut into digits."""
     a, b = (apply(s.q, g, part) for part in ciphertext)
     out_a, out_b = [0] * s.n, b
-    digits = [[digits_of(p, s.digits, c % p) for c in a] for p in s.limbs]
+    digits = [[digits_of(p, s.digits(p), c % p) for c in a] for p in s.limbs]
     for element, (key_a, key_b) in enumerate(key):
-        limb, k = divmod(element, s.digits)
+        limb, k = s.places[element]
         d = [of[k] for of in digits[limb]]
         out_a = [x + y for x, y in zip(out_a, negacyclic(s.q, d, key_a))]
         out_b = [x + y for x, y in zip(out_b, negacyclic(s.q, d, key_b))]

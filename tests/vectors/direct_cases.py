@@ -7,9 +7,9 @@ import streams
 import trace
 from direct import BODY_BITS, MASK_BITS, SETS
 from inputs import digest, digest64, int8, residues, seed, words
-from streams import DELTA, P26, P29, T
+from streams import DELTA, P25, P26, P29, T
 
-PRIMES = {"Prime29": P29, "Delta": DELTA, "Prime26": P26, "T": T}
+PRIMES = {"Prime29": P29, "Delta": DELTA, "Prime26": P26, "Prime25": P25, "T": T}
 SMALL = ["InsecureDirect8", "InsecureDirect64"]
 
 
@@ -25,8 +25,8 @@ def all_limbs(s, values):
 
 
 def automorphisms():
-    for name, n, exponents in [("Delta", 4, [3, 7]), ("Prime29", 8, [1, 3, 5, 15]),
-                               ("Prime26", 64, [5, 33, 127, 25]), ("Prime29", 256, [5, 511, 257])]:
+    for name, n, exponents in [("Delta", 4, [3, 7]), ("T", 8, [1, 3, 5, 15]),
+                               ("Prime26", 64, [5, 33, 127, 25]), ("Prime25", 256, [5, 511, 257])]:
         p = PRIMES[name]
         for g in exponents:
             label = f"automorphism {name} {n}"
@@ -37,7 +37,7 @@ def automorphisms():
 
 
 def digits():
-    for name, count in [("Prime29", 3), ("Delta", 3), ("Prime26", 3), ("Prime29", 2), ("Prime26", 4)]:
+    for name, count in [("T", 4), ("Prime26", 3), ("Prime25", 3), ("Delta", 3), ("Prime25", 2), ("T", 3)]:
         p = PRIMES[name]
         half = 2 ** (direct.base_bits(p, count) - 1)
         edges = [0, 1, half - 1, half, half + 1, 2 * half - 1, 2 * half, 3 * half, 2 * half * half - half,
@@ -199,7 +199,7 @@ def trace_products():
 
 
 def bit_packing():
-    for bits, values in [(1, [1, 0, 1, 1, 0, 0, 0, 1, 1]), (26, [2**26 - 1, 0, 1]), (29, [2**29 - 1, 1, 5, 7, 2**28]),
+    for bits, values in [(1, [1, 0, 1, 1, 0, 0, 0, 1, 1]), (26, [2**26 - 1, 0, 1]), (25, [2**25 - 1, 1, 5, 7, 2**24]), (32, [2**32 - 1, 0, 1]),
                          (36, [2**36 - 1, 0, 3]), (42, numbers("packed 42", 5, 2**42)), (56, [2**56 - 1, 2**55]), (13, [])]:
         data = protocol.pack_bits(bits, values)
         yield {"bits": bits, "numbers": values, "bytes": data.hex()}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import streams
-from streams import DELTA, P26, P29, T
+from streams import DELTA, P25, P26, P29, T
 
 # A generator of the multiplicative group of each field.
-GENERATOR = {T: 19, DELTA: 23, P29: 3, P26: 7, 17: 3, 97: 5}
+GENERATOR = {T: 19, DELTA: 23, P29: 3, P26: 7, P25: 3, 17: 3, 97: 5}
 NOISE_BOUND = 21
 
 

@@ -20,10 +20,11 @@ import quantise
 import streams
 from inputs import digest, int8, residues, seed, words
 from lattice import SETS
-from streams import DELTA, P26, P29, T
+from streams import DELTA, P25, P26, P29, T
 
 OUTPUT = Path(__file__).with_name("kernel.json")
-PRIMES = {"T": T, "Delta": DELTA, "Prime29": P29, "Prime26": P26, "InsecureT17": 17, "InsecureDelta97": 97}
+PRIMES = {"T": T, "Delta": DELTA, "Prime29": P29, "Prime26": P26, "Prime25": P25,
+          "InsecureT17": 17, "InsecureDelta97": 97}
 
 
 def product(matrix, columns, p):
@@ -84,7 +85,7 @@ def public_masks():
         return drawn({"prime": name, "seed": s.hex(), "coordinates": coordinates, "columns": columns}, draws)
 
     s = seed("public masks")
-    for name in ["T", "Delta", "Prime29", "Prime26"]:
+    for name in ["T", "Delta", "Prime29", "Prime26", "Prime25"]:
         yield case(name, s, [0, 1], [0, 4096])
         yield case(name, s, [2, 5], [13, 77])
         yield case(name, s, [65792, 65793], [4090, 4096])
@@ -94,6 +95,7 @@ def public_masks():
     yield case("Delta", pattern(1), [10129, 10130], [232 * 16 + 14, 232 * 16 + 16])
     yield case("Prime29", pattern(1), [95, 96], [125 * 16, 126 * 16])
     yield case("Prime26", pattern(1), [238, 239], [85 * 16 + 5, 85 * 16 + 6])
+    yield case("Prime25", pattern(1), [677, 678], [253 * 16 + 1, 253 * 16 + 2])
 
 
 def check_vectors():
@@ -148,7 +150,8 @@ def samplers():
 def transforms():
     """Every value for small N, a hash for N = 256, a few positions for N = 4096."""
     degrees = {"T": [4, 8, 16, 64, 256], "Delta": [4, 8, 16, 64, 256],
-               "Prime29": [4, 8, 16, 64, 256], "Prime26": [4, 8, 16, 64, 256], "InsecureT17": [4, 8],
+               "Prime29": [4, 8, 16, 64, 256], "Prime26": [4, 8, 16, 64, 256],
+               "Prime25": [4, 8, 16, 64, 256], "InsecureT17": [4, 8],
                "InsecureDelta97": [4, 8, 16]}
     for name, sizes in degrees.items():
         p = PRIMES[name]
@@ -162,7 +165,7 @@ def transforms():
                        "values": lattice.forward(p, [0, 1] + [0] * (n - 2))}
                 yield {"prime": name, "degree": n, "input": "-1",
                        "values": lattice.forward(p, [p - 1] * n)}
-    for name in ["T", "Delta", "Prime29", "Prime26"]:
+    for name in ["T", "Delta", "Prime29", "Prime26", "Prime25"]:
         p, label = PRIMES[name], f"transform {name} 4096"
         polynomial = residues(label, 4096, p)
         spots = [0, 1, 2, 3, 2047, 2048, 2731, 4094, 4095] + [w % 4096 for w in words("spots", 8)]

@@ -9,8 +9,9 @@ T = 2**32 - 2**20 + 1
 DELTA = 2**28 - 2**16 + 1
 P29 = 2**29 - 2**18 + 1
 P26 = 2**26 - 2**16 + 1
+P25 = 2**25 - 2**14 + 1
 # The lane of the public masks modulo each prime.
-LANE = {T: 0, DELTA: 1, P29: 2, P26: 3}
+LANE = {T: 0, DELTA: 1, P29: 2, P26: 3, P25: 4}
 
 PUBLIC_MASK, SECRET_KEY, NOISE, ONE_TIME_MASK, CHECK_VECTOR, DERIVATION, TOKEN_CHOICE = range(1, 8)
 LABEL_PUBLIC_MASK, LABEL_ONE_TIME_MASK, LABEL_EVALUATION_KEY = 1, 2, 5

@@ -60,6 +60,7 @@ macro_rules! with_every_prime {
         $f::<$R, $crate::prime::Delta>();
         $f::<$R, $crate::prime::Prime29>();
         $f::<$R, $crate::prime::Prime26>();
+        $f::<$R, $crate::prime::Prime25>();
         #[cfg(feature = "hazmat")]
         {
             $f::<$R, $crate::prime::InsecureT17>();

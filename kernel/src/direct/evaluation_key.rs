@@ -1,4 +1,4 @@
-use crate::gadget::digit_bits;
+use crate::gadget::{digit_bits, digits, element as gadget_element};
 use crate::galois::Automorphism;
 use crate::glwe::{EncryptScratch, LengthError, SecretKey};
 use crate::params::{DirectSet, LimbVisitor, Limbs, ParameterSet};
@@ -11,8 +11,8 @@ use zeroize::Zeroize;
 /// One block of an evaluation key: limb `limb` of the body for gadget element `element` of the key
 /// for `automorphism`, N residues in the NTT domain.
 ///
-/// Element `DIGITS * l + k` is digit k of limb l. The blocks can be made in any order, and each needs
-/// no more memory than itself and the scratch. Its mask is [`expand_mask`] of `public` at coordinate
+/// The elements are the digits of limb 0, of limb 1 and so on. The blocks can be made in any order,
+/// and each needs no more memory than itself and the scratch. Its mask is [`expand_mask`] of `public` at coordinate
 /// [`key_coordinate`].
 ///
 /// *Security*: `seed` is that of [`Label::EvaluationKey`](crate::stream::Label::EvaluationKey) and
@@ -118,8 +118,10 @@ impl<S: DirectSet, R: RingOps> LimbVisitor for Block<'_, '_, S, R> {
         }
         R::ntt_forward::<P>(self.body);
         let secret = self.key.component(index, 0);
-        if element / S::DIGITS == index {
-            let power = P::reduce(1 << (digit_bits::<P>(S::DIGITS) * (element % S::DIGITS) as u32));
+        let (digits_of, digit) = gadget_element(S::Chain::BITS, S::DIGIT_BITS, element);
+        if digits_of == index {
+            let bits = digit_bits::<P>(digits::<P>(S::DIGIT_BITS));
+            let power = P::reduce(1 << (bits * digit as u32));
             for (i, b) in self.body.iter_mut().enumerate() {
                 *b = P::sub(*b, P::mul(power, secret[automorphism.source(i)]));
             }

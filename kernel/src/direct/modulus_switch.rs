@@ -19,12 +19,12 @@ pub const BODY_BITS: u32 = 36;
 /// ```
 /// use kernel::direct::{MASK_BITS, switch_into};
 /// use kernel::params::{Direct4096, Limbs, ParameterSet};
-/// use kernel::prime::{Delta, Prime, Prime26, Prime29};
+/// use kernel::prime::{Prime, Prime25, Prime26, T};
 ///
 /// // 1, a third of q, and q - 1: limb by limb.
 /// let numbers = [1, <Direct4096 as ParameterSet>::Chain::MODULUS / 3, u128::MAX];
 /// let numbers = numbers.map(|v| v.min(<Direct4096 as ParameterSet>::Chain::MODULUS - 1));
-/// let limbs: Vec<u32> = [Prime29::VALUE, Delta::VALUE, Prime26::VALUE]
+/// let limbs: Vec<u32> = [T::VALUE, Prime26::VALUE, Prime25::VALUE]
 ///     .iter()
 ///     .flat_map(|&p| numbers.map(|v| (v % u128::from(p)) as u32))
 ///     .collect();

@@ -1,3 +1,4 @@
+use crate::gadget::digits;
 use crate::params::{DirectSet, LimbVisitor, Limbs, ParameterId};
 use crate::prime::Prime;
 use crate::with_direct_set;
@@ -12,6 +13,8 @@ pub struct LimbShape {
     pub modulus: u32,
     /// Bits of a residue.
     pub bits: u32,
+    /// Digits of the gadget.
+    pub digits: usize,
 }
 
 /// A parameter set of direct mode, as values: for code that learns the set at run time.
@@ -21,7 +24,7 @@ pub struct LimbShape {
 /// use kernel::params::ParameterId;
 ///
 /// let shape = DirectShape::of(ParameterId::Direct4096).ok_or("no direct set")?;
-/// assert_eq!((shape.degree, shape.elements()), (4096, 9));
+/// assert_eq!((shape.degree, shape.elements()), (4096, 10));
 /// assert_eq!(shape.body_bytes(), 4096 * 83 / 8);
 /// assert_eq!(DirectShape::of(ParameterId::Masked256x16), None);
 /// # Ok::<(), &str>(())
@@ -30,8 +33,6 @@ pub struct LimbShape {
 pub struct DirectShape {
     /// Ring degree N.
     pub degree: usize,
-    /// Digits of each limb.
-    pub digits: usize,
     limbs: [LimbShape; MAX_LIMBS],
     count: usize,
 }
@@ -46,17 +47,18 @@ impl DirectShape {
     /// The shape of a set known as a type.
     #[must_use]
     pub fn of_set<S: DirectSet>() -> Self {
-        struct Collect([LimbShape; MAX_LIMBS]);
+        struct Collect([LimbShape; MAX_LIMBS], u32);
         impl LimbVisitor for Collect {
             fn limb<P: Prime>(&mut self, index: usize) {
                 if let Some(limb) = self.0.get_mut(index) {
-                    *limb = LimbShape { modulus: P::VALUE, bits: P::BITS };
+                    *limb =
+                        LimbShape { modulus: P::VALUE, bits: P::BITS, digits: digits::<P>(self.1) };
                 }
             }
         }
-        let mut limbs = Collect([LimbShape::default(); MAX_LIMBS]);
+        let mut limbs = Collect([LimbShape::default(); MAX_LIMBS], S::DIGIT_BITS);
         S::Chain::visit(&mut limbs);
-        Self { degree: S::N, digits: S::DIGITS, limbs: limbs.0, count: S::Chain::COUNT }
+        Self { degree: S::N, limbs: limbs.0, count: S::Chain::COUNT }
     }
 
     /// The limbs, in wire order.
@@ -67,8 +69,8 @@ impl DirectShape {
 
     /// Elements of the gadget: ciphertexts of an evaluation key.
     #[must_use]
-    pub const fn elements(&self) -> usize {
-        self.digits * self.count
+    pub fn elements(&self) -> usize {
+        self.limbs().iter().map(|limb| limb.digits).sum()
     }
 
     /// Words of the body of one ciphertext.

@@ -29,6 +29,8 @@ pub trait Limbs: sealed::Sealed {
     const COUNT: usize;
     /// The modulus.
     const MODULUS: u128;
+    /// Bits of a residue of each limb, in order.
+    const BITS: &'static [u32];
     /// The base-2 logarithm of the modulus, rounded up.
     const LOG2_MODULUS: u32 = log2_ceil(Self::MODULUS);
 
@@ -52,6 +54,7 @@ macro_rules! limbs {
         impl<$($prime: Prime),+> sealed::Sealed for ($($prime,)+) {}
         impl<$($prime: Prime),+> Limbs for ($($prime,)+) {
             const COUNT: usize = $count;
+            const BITS: &'static [u32] = &[$($prime::BITS),+];
             const MODULUS: u128 = 1 $(* $prime::VALUE as u128)+;
             fn visit<V: LimbVisitor>(visitor: &mut V) {
                 $(visitor.limb::<$prime>($index);)+

@@ -39,6 +39,7 @@ proptest! {
         all::<Delta>(a, b, c, wide, signed);
         all::<Prime29>(a, b, c, wide, signed);
         all::<Prime26>(a, b, c, wide, signed);
+        all::<Prime25>(a, b, c, wide, signed);
         all::<InsecureT17>(a, b, c, wide, signed >> 40);
         all::<InsecureDelta97>(a, b, c, wide, signed >> 40);
     }
@@ -73,6 +74,7 @@ fn moduli_are_prime_with_their_generators() {
     check::<Delta>(268_369_921, 8192);
     check::<Prime29>(536_608_769, 8192);
     check::<Prime26>(67_043_329, 8192);
+    check::<Prime25>(33_538_049, 8192);
     check::<InsecureT17>(17, 8);
     check::<InsecureDelta97>(97, 8);
 }
@@ -98,4 +100,5 @@ fn folds_reach_below_twice_the_modulus() {
     check::<Delta>();
     check::<Prime29>();
     check::<Prime26>();
+    check::<Prime25>();
 }

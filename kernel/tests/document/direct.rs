@@ -5,14 +5,14 @@ use crate::page::{Page, array, bytes, number, numbers, wide};
 use kernel::direct::{
     DirectShape, MASK_BITS, evaluation_key_body_into, key_coordinate, switch_into,
 };
-use kernel::gadget::digits_into;
+use kernel::gadget::{digits as digits_of, digits_into};
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use kernel::model::ModelConfig;
 use kernel::params::{
     Direct4096, DirectSet, InsecureDirect8 as Set, LimbVisitor, Limbs, ParameterId, ParameterSet,
 };
-use kernel::prime::{Delta, Prime, Prime26, Prime29, T};
+use kernel::prime::{Prime, Prime25, Prime26, T};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::{Label, Seed, centred_binomial, ternary};
@@ -50,21 +50,26 @@ pub(crate) fn bits(page: &Page) {
     }
 }
 
+type Cut = fn(usize, usize, &[u32], &mut [i32]);
+
+const LARGEST: u32 = Direct4096::DIGIT_BITS;
+
 pub(crate) fn digits(page: &Page) {
     for (what, values) in page.block("digits") {
         let (modulus, residue) = what.split_once(", ").unwrap();
         let residue = number(residue) as u32;
-        let cut = match modulus {
-            "modulo p29" => digits_into::<Prime29>,
-            "modulo Delta" => digits_into::<Delta>,
-            "modulo p26" => digits_into::<Prime26>,
+        let (cut, count): (Cut, _) = match modulus {
+            "modulo t" => (digits_into::<T>, digits_of::<T>(LARGEST)),
+            "modulo p26" => (digits_into::<Prime26>, digits_of::<Prime26>(LARGEST)),
+            "modulo p25" => (digits_into::<Prime25>, digits_of::<Prime25>(LARGEST)),
             other => panic!("{other}"),
         };
-        let digits = [0, 1, 2].map(|k| {
+        let digit = |k| {
             let mut digit = [0];
-            cut(3, k, &[residue], &mut digit);
+            cut(count, k, &[residue], &mut digit);
             digit[0]
-        });
+        };
+        let digits: Vec<i32> = (0..count).map(digit).collect();
         assert_eq!(numbers(&values), wide(&digits), "{what}");
     }
 }
@@ -94,26 +99,26 @@ pub(crate) fn layouts(page: &Page) {
 }
 
 pub(crate) fn limbs(page: &Page) {
-    struct Rows(Vec<[u64; 6]>);
+    struct Rows(Vec<[u64; 5]>);
     impl LimbVisitor for Rows {
         fn limb<P: Prime>(&mut self, index: usize) {
             let p = u128::from(P::VALUE);
             let modulus = <Direct4096 as ParameterSet>::Chain::MODULUS;
             let inverse = P::inv((modulus / p % p) as u32);
-            let (wide, t) = ((1_u128 << 96) / p, P::reduce(T::VALUE.into()));
+            let wide = (1_u128 << 96) / p;
             let (high, low) = ((wide >> 32) as u64, u64::from(wide as u32));
-            let negated = P::neg(P::inv(t));
-            self.0.push([index as u64, P::VALUE.into(), negated.into(), inverse.into(), high, low]);
+            self.0.push([index as u64, P::VALUE.into(), inverse.into(), high, low]);
             assert_eq!(u128::from(high), (1 << 64) / p);
         }
     }
     let mut rows = Rows(Vec::new());
     <Direct4096 as ParameterSet>::Chain::visit(&mut rows);
-    let said: Vec<[u64; 6]> =
+    let said: Vec<[u64; 5]> =
         page.table("limbs").iter().map(|row| core::array::from_fn(|at| number(row[at]))).collect();
     assert_eq!(said, rows.0);
     let modulus = <Direct4096 as ParameterSet>::Chain::MODULUS;
-    assert_eq!(modulus % u128::from(T::VALUE), 2_572_318_080);
+    let t = u128::from(T::VALUE);
+    assert_eq!((modulus % t, modulus / t % t), (0, 502_710_913));
 }
 
 pub(crate) fn switch(page: &Page) {
@@ -143,13 +148,13 @@ pub(crate) fn example(page: &Page) {
     assert_eq!(key_public.0, array(said("keys' public seed")));
 
     let sigma = Automorphism::new(Set::N, 5);
-    assert_eq!(key_coordinate::<Set>(sigma, 4), 9 * 5 + 4);
+    assert_eq!(key_coordinate::<Set>(sigma, 4), 10 * 5 + 4);
     let mut draws = [0; Set::N];
     ternary(&seed, 0, &mut draws);
     assert_eq!(numbers(said("key")), wide(&draws));
     centred_binomial(&seed, 0, &mut draws);
     assert_eq!(numbers(said("noise")), wide(&draws));
-    centred_binomial(&key_seed, 49, &mut draws);
+    centred_binomial(&key_seed, 54, &mut draws);
     assert_eq!(numbers(said("noise of element 4")), wide(&draws));
 
     let message: Vec<u32> = numbers(said("message")).iter().map(|&m| m as u32).collect();
@@ -183,7 +188,7 @@ pub(crate) fn example(page: &Page) {
     // A frame of a key.
     let frame = [&Block { index: 5, count: 4 }.encode()[..], &packed].concat();
     assert_eq!(frame.len(), 8 + 83);
-    assert_eq!((Set::GADGET, Set::DIGITS), (9, 3));
+    assert_eq!((Set::GADGET, Set::DIGIT_BITS), (10, 9));
 }
 
 pub(crate) fn session_keys(page: &Page) {

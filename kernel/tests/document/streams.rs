@@ -3,7 +3,7 @@
 
 use crate::page::{Page, array, bytes, number, numbers, wide};
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
-use kernel::prime::{Delta, Prime26, Prime29, PrimeId, T};
+use kernel::prime::{Delta, Prime25, Prime26, PrimeId, T};
 use kernel::stream::{
     Label, PublicSeed, Seed, centred_binomial, check_vector, expand_mask, expand_mask_columns,
     one_time_mask, ternary, token_choice,
@@ -53,8 +53,8 @@ pub(crate) fn domains(page: &Page) {
         match row[0] {
             "t" => expand_mask::<T>(&seed, j, column, &mut word),
             "Delta" => expand_mask::<Delta>(&seed, j, column, &mut word),
-            "p29" => expand_mask::<Prime29>(&seed, j, column, &mut word),
             "p26" => expand_mask::<Prime26>(&seed, j, column, &mut word),
+            "p25" => expand_mask::<Prime25>(&seed, j, column, &mut word),
             other => panic!("prime {other}"),
         }
         let cut = |attempt| block(mask, attempt, lane as u8, j, column as u32 / 16)[column % 16];

@@ -5,7 +5,7 @@ use kernel::bundle::{CHECK_REPETITIONS, ElementType, SectionKind};
 use kernel::model::{GROUPS_PER_LAYER, MAX_COLUMNS, MAX_ROWS};
 use kernel::ntt::{MAX_DEGREE, MIN_DEGREE, supports};
 use kernel::params::{MASKED_LIMBS, ParameterId};
-use kernel::prime::{Delta, Prime, Prime26, Prime29, PrimeId, T};
+use kernel::prime::{Delta, Prime, Prime25, Prime26, PrimeId, T};
 use kernel::quant::ACTIVATION_MAX;
 use kernel::schedule::SMALLEST_BUCKET;
 use kernel::stream::{NOISE_BOUND, SEED_BYTES};
@@ -41,7 +41,7 @@ pub(crate) fn primes(page: &Page) {
     fn row<P: Prime>() -> [u64; 4] {
         [P::VALUE, P::BITS, P::GENERATOR, P::MASK_LANE.into()].map(u64::from)
     }
-    let expected = [row::<T>(), row::<Delta>(), row::<Prime29>(), row::<Prime26>()];
+    let expected = [row::<T>(), row::<Delta>(), row::<Prime26>(), row::<Prime25>()];
     let said: Vec<_> =
         page.table("primes").iter().map(|row| [1, 2, 3, 4].map(|at| number(row[at]))).collect();
     assert_eq!(said, expected);
@@ -75,7 +75,7 @@ pub(crate) fn roots(page: &Page) {
     }
     for row in page.table("roots") {
         let n = number(row[0]) as usize;
-        let expected = [psi::<T>(n), psi::<Delta>(n), psi::<Prime29>(n), psi::<Prime26>(n)];
+        let expected = [psi::<T>(n), psi::<Delta>(n), psi::<Prime26>(n), psi::<Prime25>(n)];
         assert_eq!([1, 2, 3, 4].map(|at| number(row[at])), expected, "N = {n}");
     }
 }

@@ -1,7 +1,7 @@
 //! Primes and the ring.
 
 use crate::cases::*;
-use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime26, Prime29, T};
+use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime25, Prime26, Prime29, T};
 use kernel::ring::{Definition, RingOps, Scalar};
 use serde_json::Value;
 

@@ -127,6 +127,7 @@ macro_rules! with_named_prime {
             "Delta" => $f::<Delta>($($argument),*),
             "Prime29" => $f::<Prime29>($($argument),*),
             "Prime26" => $f::<Prime26>($($argument),*),
+            "Prime25" => $f::<Prime25>($($argument),*),
             "InsecureT17" => $f::<InsecureT17>($($argument),*),
             "InsecureDelta97" => $f::<InsecureDelta97>($($argument),*),
             other => panic!("prime {other}"),

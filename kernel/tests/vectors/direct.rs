@@ -8,7 +8,7 @@ use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use kernel::params::{
     Direct4096, DirectSet, InsecureDirect8, InsecureDirect64, LimbVisitor, Limbs,
 };
-use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime26, Prime29, T};
+use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime25, Prime26, Prime29, T};
 use kernel::ring::{RingOps, Scalar};
 use kernel::stream::{Label, Seed};
 use kernel::wire::pack_body;

@@ -2,7 +2,7 @@
 
 use crate::cases::*;
 use core::ops::Range;
-use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime26, Prime29, T};
+use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime25, Prime26, Prime29, T};
 use kernel::stream::{self, Label, PublicSeed};
 use serde_json::Value;
 

@@ -41,7 +41,7 @@ impl RingAccelerator for Reference {
         bodies: &[u32],
     ) -> Result<(), AccelError> {
         let Keys { set, seed, .. } = self.with_keys(keys, |keys| keys.clone())?;
-        let elements = set.digits * set.limbs.len();
+        let elements = set.limbs.iter().map(|limb| limb.digits).sum::<usize>();
         if bodies.len() != elements * set.limbs.len() * set.degree
             || automorphism.degree() != set.degree
         {

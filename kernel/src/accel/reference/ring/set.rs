@@ -1,7 +1,7 @@
 use crate::accel::AccelError;
 use crate::accel::ring::Ciphertexts;
 use crate::direct::{BODY_BITS, MASK_BITS, switch_into};
-use crate::gadget::digits_into;
+use crate::gadget::{self, digits_into};
 use crate::galois::Automorphism;
 use crate::params::{DirectSet, LimbVisitor, Limbs, ParameterId};
 use crate::prime::Prime;
@@ -26,10 +26,12 @@ pub(super) struct Ciphertext {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limb {
     prime: u32,
+    /// Digits of the gadget.
+    pub(super) digits: usize,
     forward: fn(&mut [u32]),
     inverse: fn(&mut [u32]),
     from_integer: fn(i64) -> u32,
-    digits: fn(usize, usize, &[u32], &mut [i32]),
+    cut: fn(usize, usize, &[u32], &mut [i32]),
     expand: fn(&PublicSeed, u64, usize, &mut [u32]),
     mul_add: fn(&mut [u32], &[u32], &[u32]),
     add: fn(&mut [u32], &[u32]),
@@ -39,7 +41,6 @@ pub(super) struct Limb {
 #[derive(Clone, Debug)]
 pub(super) struct Set {
     pub(super) degree: usize,
-    pub(super) digits: usize,
     pub(super) limbs: Vec<Limb>,
     switch: fn(u32, &[u32], &mut [u64]),
 }
@@ -52,16 +53,17 @@ impl Limb {
     }
 }
 
-struct Collect(Vec<Limb>);
+struct Collect(Vec<Limb>, u32);
 
 impl LimbVisitor for Collect {
     fn limb<P: Prime>(&mut self, _: usize) {
         self.0.push(Limb {
             prime: P::VALUE,
+            digits: gadget::digits::<P>(self.1),
             forward: Scalar::ntt_forward::<P>,
             inverse: Scalar::ntt_inverse::<P>,
             from_integer: P::from_i64,
-            digits: digits_into::<P>,
+            cut: digits_into::<P>,
             expand: expand_mask::<P>,
             mul_add: Scalar::mul_add_assign::<P>,
             add: Scalar::add_assign::<P>,
@@ -72,9 +74,9 @@ impl LimbVisitor for Collect {
 impl Set {
     pub(super) fn of(id: ParameterId) -> Option<Self> {
         fn new<S: DirectSet>() -> Set {
-            let mut limbs = Collect(Vec::new());
+            let mut limbs = Collect(Vec::new(), S::DIGIT_BITS);
             S::Chain::visit(&mut limbs);
-            Set { degree: S::N, digits: S::DIGITS, limbs: limbs.0, switch: switch_into::<S> }
+            Set { degree: S::N, limbs: limbs.0, switch: switch_into::<S> }
         }
         with_direct_set!(id, S => Some(new::<S>()), None)
     }
@@ -131,9 +133,9 @@ impl Set {
         for (limb, mask) in self.limbs.iter().zip(&ciphertext.mask) {
             let mut mask = mask.clone();
             (limb.inverse)(&mut mask);
-            for k in 0..self.digits {
+            for k in 0..limb.digits {
                 let mut digits = vec![0; self.degree];
-                (limb.digits)(self.digits, k, &mask, &mut digits);
+                (limb.cut)(limb.digits, k, &mask, &mut digits);
                 let digits: Vec<_> = digits.into_iter().map(i64::from).collect();
                 elements.push(self.transformed(&digits));
             }

@@ -10,7 +10,7 @@ use crate::direct::noise::{FRESH, ProductNoise, key_switch};
 use crate::galois::Automorphism;
 use crate::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use crate::params::{DirectSet, InsecureDirect64, ParameterSet};
-use crate::prime::{Delta, Prime, Prime26, Prime29};
+use crate::prime::{Prime, Prime25, Prime26, T};
 use crate::ring::Scalar;
 use crate::stream::{Label, Seed};
 use crate::trace::{Layout, Plan};
@@ -20,7 +20,7 @@ use std::vec;
 use std::vec::Vec;
 
 type S = InsecureDirect64;
-const PRIMES: [u32; 3] = [Prime29::VALUE, Delta::VALUE, Prime26::VALUE];
+const PRIMES: [u32; 3] = [T::VALUE, Prime26::VALUE, Prime25::VALUE];
 const MODULUS: i128 = PRIMES[0] as i128 * PRIMES[1] as i128 * PRIMES[2] as i128;
 
 /// A key, and encryptions of zero under it: their phases are noise alone.
