@@ -84,3 +84,31 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     /// The low and the high halves of the sums.
     fn halves(self, sums: Self::Sums) -> (Self::Vector, Self::Vector);
 }
+
+/// Evaluates an expression with every kind of vectors that the processor has.
+#[cfg(test)]
+macro_rules! with_every_lanes {
+    ($lanes:ident => $body:expr) => {{
+        use $crate::arch::portable_lanes::PortableLanes;
+        {
+            let $lanes = PortableLanes::<4>;
+            $body;
+        }
+        {
+            let $lanes = PortableLanes::<8>;
+            $body;
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            use $crate::arch::x86_64::{Avx2Lanes, Avx512Lanes};
+            if let Some($lanes) = Avx2Lanes::detect() {
+                $body;
+            }
+            if let Some($lanes) = Avx512Lanes::detect() {
+                $body;
+            }
+        }
+    }};
+}
+#[cfg(test)]
+pub(crate) use with_every_lanes;

@@ -7,6 +7,8 @@
 
 mod full;
 mod lazy;
+#[cfg(test)]
+mod tests;
 
 pub(super) use full::Full;
 pub(super) use lazy::Lazy;

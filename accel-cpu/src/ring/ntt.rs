@@ -7,6 +7,9 @@
 //! The transforms are written over the arithmetic of a modulus, [`Field`]; forward, every second step
 //! from the third on reduces.
 
+#[cfg(test)]
+mod tests;
+
 use super::arithmetic::{Field, Pair, with_field};
 use super::modulus::{Modulus, Twiddles};
 use crate::arch::lanes::Lanes;
