@@ -14,6 +14,7 @@ from pathlib import Path
 
 import direct
 import direct_cases
+import hybrid
 import lattice
 import protocol
 import quantise
@@ -471,7 +472,8 @@ def packed():
 
 SECTIONS = [primes, seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
-            headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS]
+            headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
+            *hybrid.SECTIONS]
 
 
 def generate():

@@ -7,6 +7,7 @@ mod cases;
 mod direct;
 mod frames;
 mod host;
+mod hybrid;
 mod online;
 mod quantisers;
 mod randomness;
@@ -58,6 +59,9 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("session_keys", trace::session_keys),
     ("trace_products", trace::trace_products),
     ("bit_packing", trace::bit_packing),
+    ("hybrid_keys", hybrid::hybrid_keys),
+    ("hybrid_switches", hybrid::hybrid_switches),
+    ("hybrid_mod_downs", hybrid::hybrid_mod_downs),
 ];
 
 fn sections() -> Map<String, Value> {
