@@ -7,12 +7,11 @@
 //! *All units of a session are under one key, so they are accepted or dropped together*, at its end:
 //! none is available before, and none survives a session that breaks.
 //!
-//! What a lying host learns is less bounded than under the masked method, whose decryption errors do
-//! not depend on the masks. Here `q / t` is no integer, and a host may make the checks hold or fail on a
-//! property of the masks. If they fail, the masks are dropped, and nothing about a prompt is learned. If
-//! they hold, the host has not been caught, and knows of masks that will be used what it has bet on:
-//! b bits with a probability of `2^-b`. After a session whose checks failed, use the masked method only
-//! with that host: so it bets once.
+//! What a lying host learns is as bounded as in the masked method: t divides q, so that the noise of a
+//! ciphertext does not depend on its mask, and what a host makes of the ciphertexts is linear over F_t in
+//! the masks. The checks hold for all masks or for a share `1 / t` of them: those that are kept are
+//! uniform to the host but for a chance of `2^-32`. If they fail the masks are dropped, and nothing about
+//! a prompt is learned; use the masked method only with that host from then on.
 
 mod unit;
 
