@@ -58,8 +58,8 @@ fn a_lie_drops_the_whole_session_and_does_not_show() {
     let places: Vec<_> = states.map(|(events, ..)| *events).collect();
     assert_eq!(places, [honest.outline.len() - 1], "behind the last frame, before the close");
 
-    let mut caught = 0;
     for at in 1..=UNITS.len() {
+        let mut caught = 0;
         for place in [0, 5, 200, 4000] {
             let lie: Tamper = Box::new(move |answer: &mut Answer<'_>| {
                 if answer.index == at {
@@ -79,7 +79,8 @@ fn a_lie_drops_the_whole_session_and_does_not_show() {
             assert!(prepared.units.iter().all(|unit| unit.1 == kept));
             let mut store = memory.open(&TINY);
             if kept {
-                // Bits so low that rounding takes them away, or places that nobody reads.
+                // Bits so low that rounding takes them away, places that nobody reads, or masks whose
+                // part of the key is 0.
                 assert_eq!(available(&store, &TINY.config), all());
                 take_all(&TINY, &mut store);
             } else {
@@ -87,8 +88,8 @@ fn a_lie_drops_the_whole_session_and_does_not_show() {
                 caught += 1;
             }
         }
+        assert!(caught >= 2, "{caught} lies in answer {at} were caught");
     }
-    assert!(caught >= 3 * UNITS.len(), "{caught} lies were caught");
 }
 
 /// One wrong token of one row is enough.

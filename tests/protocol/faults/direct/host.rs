@@ -78,7 +78,7 @@ fn keys() {
     refused("nothing", WireError::Length, &changed(&|up| up[1] = with_payload(&up[1], &[])));
     for (limb, shape) in DirectShape::of_set::<Set>().limbs().iter().enumerate() {
         for at in [0, 1, Set::N - 1] {
-            for value in [shape.modulus, (1 << shape.bits) - 1] {
+            for value in [shape.modulus, u32::MAX >> (32 - shape.bits)] {
                 let frames = changed(&|up| up[3] = with_residue(&up[3], limb, at, value));
                 refused("a residue too large", WireError::Residue, &frames);
             }
@@ -113,7 +113,7 @@ fn ciphertexts() {
         let frame = &up[at];
         for (limb, of) in shape.limbs().iter().enumerate() {
             for coefficient in [0, Set::N - 1] {
-                for value in [of.modulus, (1 << of.bits) - 1] {
+                for value in [of.modulus, u32::MAX >> (32 - of.bits)] {
                     let bad = with_residue(frame, limb, coefficient, value);
                     refused("a residue too large", WireError::Residue, &spoilt(at, bad));
                 }
