@@ -7,11 +7,12 @@
 //! *All units of a session are under one key, so they are accepted or dropped together*, at its end:
 //! none is available before, and none survives a session that breaks.
 //!
-//! What a lying host learns is as bounded as in the masked method: t divides q, so that the noise of a
-//! ciphertext does not depend on its mask, and what a host makes of the ciphertexts is linear over F_t in
-//! the masks. The checks hold for all masks or for a share `1 / t` of them: those that are kept are
-//! uniform to the host but for a chance of `2^-32`. If they fail the masks are dropped, and nothing about
-//! a prompt is learned; use the masked method only with that host from then on.
+//! What a lying host learns is as bounded as in the masked method. What it makes of the ciphertexts is
+//! linear over F_t in the masks, with noise that does not depend on them since t divides q: the checks hold
+//! for all masks or for a share `1 / t` of them. Or it rescales, which is right only where no phase has
+//! wrapped modulo q: never for as many tokens as [`least_tokens`](kernel::trace::least_tokens) puts into
+//! every unit. If the checks fail the masks are dropped, and nothing about a prompt is learned; use the
+//! masked method only with that host from then on.
 
 mod unit;
 
@@ -25,7 +26,7 @@ use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::check::{Poison, UnitCheck};
 use kernel::direct::DirectShape;
-use kernel::direct::noise::is_exact;
+use kernel::direct::noise::{OUTPUTS, is_exact};
 use kernel::model::GroupId;
 use kernel::params::DirectSet;
 use kernel::ring::RingOps;
@@ -48,7 +49,7 @@ pub fn preparation_rule<S: DirectSet>(bundle: &DeviceBundle<'_>) -> Option<Prepa
     let config = bundle.config();
     let rule = PreparationRule::new(config, &DirectShape::of_set::<S>())?;
     let exact = |group| is_exact::<S>(&bundle.bounds(group), &rule.layout(bundle.shape(group)));
-    config.groups().all(exact).then_some(rule)
+    (config.total_rows() <= OUTPUTS && config.groups().all(exact)).then_some(rule)
 }
 
 /// Memory of a preparation through direct mode.

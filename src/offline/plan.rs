@@ -102,6 +102,13 @@ impl Cost {
     }
 }
 
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (up, down) = (Bytes(self.up as u64), Bytes(self.down as u64));
+        write!(f, "{up} up, {down} down, {:.1} s", self.seconds())
+    }
+}
+
 /// Units of one group.
 #[derive(Clone, Copy, Debug)]
 struct Units {
@@ -156,8 +163,8 @@ pub(super) struct Plan {
     pub(super) tokens: u64,
     /// Tokens of the largest unit.
     pub(super) batch: usize,
-    /// Seconds of each method if it made everything, where it could.
-    alone: (f64, Option<f64>),
+    /// The cost of each method if it made everything, where it could.
+    alone: (Cost, Option<Cost>),
     /// The units of the cheaper plan, where the store has no room for it, and the room.
     cramped: Option<(u64, u64)>,
 }
@@ -220,7 +227,7 @@ impl Plan {
             all.cost = all.cost + keys;
             mixed.1.cost = mixed.1.cost + keys;
         }
-        let alone = (masked.cost.seconds(), direct.map(|_| all.cost.seconds()));
+        let alone = (masked.cost, direct.map(|_| all.cost));
         let mut cramped = None;
         let (masked, direct) = match means.method {
             Method::Masked => (masked, Part::empty(0)),
@@ -234,7 +241,7 @@ impl Plan {
             Method::Auto => {
                 let seconds = mixed.0.cost.seconds() + mixed.1.cost.seconds();
                 let units = mixed.0.count() + mixed.1.count();
-                let pays = mixed.1.count() > 0 && seconds < alone.0;
+                let pays = mixed.1.count() > 0 && seconds < alone.0.seconds();
                 cramped = (pays && units > room).then_some((units, room));
                 if pays && units <= room { mixed } else { (masked, Part::empty(0)) }
             }
@@ -287,8 +294,8 @@ impl fmt::Display for Plan {
         }
         write!(f, ": about {:.1} s in all if the link has 100 Mbit/s", cost.seconds())?;
         match (self.method, self.alone) {
-            (Method::Masked, (_, Some(direct))) => write!(f, ", direct {direct:.1} s")?,
-            (Method::Direct | Method::Auto, (masked, _)) => write!(f, ", masked {masked:.1} s")?,
+            (Method::Masked, (_, Some(direct))) => write!(f, "; direct {direct}")?,
+            (Method::Direct | Method::Auto, (masked, _)) => write!(f, "; masked {masked}")?,
             _ => {}
         }
         match self.cramped {

@@ -24,12 +24,14 @@ class Rule:
         costs = {}
         for log in range(s.n.bit_length()):
             tokens = 1 << log
+            if tokens < s.n // 128:
+                continue
             frames = [self.payloads(shape, tokens) for shape in shapes]
             if max(self.key_payload, *map(max, frames)) <= protocol.MAX_PAYLOAD:
                 units = -(-KEYS_SERVE // tokens)
                 costs[tokens] = self.key_bytes(tokens) + units * sum(up + down + 2 * HEADER for up, down in frames)
-        least = min(costs.values())
-        self.tokens = min(t for t, cost in costs.items() if 16 * (cost - least) <= least)
+        least = min(costs.values(), default=0)
+        self.tokens = min((t for t, cost in costs.items() if 16 * (cost - least) <= least), default=None)
 
     def layout(self, shape, tokens=None):
         return trace.Layout.fitting(self.s.n, *shape, tokens or self.tokens)
@@ -59,11 +61,18 @@ WIDE = {"vocab": 32000, "hidden": 2048, "layers": 22, "heads": 32, "kv_heads": 4
         "intermediate": 5632, "context": 2048}
 
 
+MIDDLE = {"vocab": 3000, "hidden": 512, "layers": 4, "heads": 8, "kv_heads": 4, "head_dim": 64,
+          "intermediate": 1400, "context": 512}
+
+
 def preparation_rules():
-    for name, config in [("Direct4096", DEMO), ("Direct4096", WIDE), ("Direct4096", TINY),
+    for name, config in [("Direct4096", DEMO), ("Direct4096", MIDDLE), ("Direct4096", WIDE), ("Direct4096", TINY),
                          ("InsecureDirect64", DEMO), ("InsecureDirect64", SMALL), ("InsecureDirect8", TINY)]:
         shapes = shapes_of(config)
         rule = Rule(SETS[name], shapes)
+        if rule.tokens is None:
+            yield {"set": name, "config": config, "tokens": None}
+            continue
         frames = [rule.payloads(shape) for shape in shapes]
         yield {"set": name, "config": config, "tokens": rule.tokens, "exponents": rule.exponents(),
                "payloads": frames[:4] + frames[-1:], "key_bytes": rule.key_bytes(),

@@ -1,6 +1,6 @@
 use crate::session::SessionError;
 use kernel::bundle::DeviceBundle;
-use kernel::direct::noise::is_exact;
+use kernel::direct::noise::{OUTPUTS, is_exact};
 use kernel::model::GroupKind;
 use kernel::params::DirectSet;
 use kernel::schedule::Schedule;
@@ -10,12 +10,16 @@ use kernel::trace::Layout;
 /// [`is_exact`] grants: for each group the layouts of all token counts in which it is asked for.
 ///
 /// # Errors
-/// [`SessionError::Inexact`], with the first group that is too heavy.
+/// [`SessionError::Inexact`], with the first group that is too heavy, or the last if the model has more
+/// outputs than the bound is for.
 pub(super) fn check_exact<S: DirectSet>(
     bundle: &DeviceBundle<'_>,
     schedule: &Schedule,
 ) -> Result<(), SessionError> {
     let config = bundle.config();
+    if config.total_rows() > OUTPUTS {
+        return Err(SessionError::Inexact { group: config.group(0, GroupKind::LmHead).0 });
+    }
     // Steps of a whole chunk, of what remains of the prompt, and of one row.
     let rest = schedule.prompt_bucket() % schedule.chunk();
     let steps = [schedule.chunk(), rest.max(1), 1];

@@ -28,6 +28,11 @@ pub(crate) fn preparation_rules(case: &Value) {
 }
 
 fn preparation_rule<S: DirectSet>(case: &Value) {
+    if case["tokens"].is_null() {
+        let rule = PreparationRule::new(&config(case), &DirectShape::of_set::<S>());
+        assert_eq!(rule, None);
+        return;
+    }
     let (config, rule) = rule_of::<S>(case);
     let exponents: Vec<_> = rule.automorphisms().map(|sigma| sigma.exponent()).collect();
     assert_eq!(exponents, numbers::<u32>(&case["exponents"]));
