@@ -41,6 +41,10 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a - b` modulo 2^32.
     fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a + b`, less p where that carries.
+    fn add_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector;
+    /// `a - b`, plus p where that borrows.
+    fn sub_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector;
     /// The smaller, without signs.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// The low halves of the products.
@@ -69,6 +73,42 @@ pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     fn zero(self) -> Self::Sums;
     /// `sums + a * b`, in 64 bits.
     fn mul_add(self, sums: Self::Sums, a: Self::Vector, b: Self::Vector) -> Self::Sums;
+    /// `sums + a * b` modulo 2^64, and `high` plus the high halves of the products alone.
+    fn mul_add_high(
+        self,
+        sums: Self::Sums,
+        high: Self::Sums,
+        a: Self::Vector,
+        b: Self::Vector,
+    ) -> (Self::Sums, Self::Sums);
     /// The low and the high halves of the sums.
     fn halves(self, sums: Self::Sums) -> (Self::Vector, Self::Vector);
 }
+
+/// Evaluates an expression with every kind of vectors that the processor has.
+#[cfg(test)]
+macro_rules! with_every_lanes {
+    ($lanes:ident => $body:expr) => {{
+        use $crate::arch::portable_lanes::PortableLanes;
+        {
+            let $lanes = PortableLanes::<4>;
+            $body;
+        }
+        {
+            let $lanes = PortableLanes::<8>;
+            $body;
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            use $crate::arch::x86_64::{Avx2Lanes, Avx512Lanes};
+            if let Some($lanes) = Avx2Lanes::detect() {
+                $body;
+            }
+            if let Some($lanes) = Avx512Lanes::detect() {
+                $body;
+            }
+        }
+    }};
+}
+#[cfg(test)]
+pub(crate) use with_every_lanes;

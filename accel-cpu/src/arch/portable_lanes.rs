@@ -86,6 +86,29 @@ impl<const COUNT: usize> Lanes for PortableLanes<COUNT> {
     }
 
     #[inline(always)]
+    fn add_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
+        // Arithmetic instead of a condition: constant time on every processor.
+        core::array::from_fn(
+            #[inline(always)]
+            |i| {
+                let (sum, carries) = a[i].overflowing_add(b[i]);
+                sum.wrapping_sub(p[i] & u32::from(carries).wrapping_neg())
+            },
+        )
+    }
+
+    #[inline(always)]
+    fn sub_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
+        core::array::from_fn(
+            #[inline(always)]
+            |i| {
+                let (difference, borrows) = a[i].overflowing_sub(b[i]);
+                difference.wrapping_add(p[i] & u32::from(borrows).wrapping_neg())
+            },
+        )
+    }
+
+    #[inline(always)]
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
         map(a, b, u32::min)
     }
@@ -159,6 +182,23 @@ impl<const COUNT: usize> Lanes for PortableLanes<COUNT> {
             sums[i] += u64::from(a[i]) * u64::from(b[i]);
         }
         sums
+    }
+
+    #[inline(always)]
+    fn mul_add_high(
+        self,
+        sums: Self::Sums,
+        high: Self::Sums,
+        a: Self::Vector,
+        b: Self::Vector,
+    ) -> (Self::Sums, Self::Sums) {
+        let (mut sums, mut high) = (sums, high);
+        for i in 0..COUNT {
+            let product = u64::from(a[i]) * u64::from(b[i]);
+            sums[i] = sums[i].wrapping_add(product);
+            high[i] += product >> 32;
+        }
+        (sums, high)
     }
 
     #[inline(always)]

@@ -1,12 +1,12 @@
 //! The baby steps of a ciphertext.
 
+use super::Ciphertext;
 use super::decompose::Digits;
 use super::key_switch::{add, multiply, permute};
 use super::keys::{Key, Keys};
 use super::scratch::Scratch;
 use super::set::Set;
 use super::shape::Shape;
-use super::{Ciphertext, arithmetic::Field};
 use crate::arch::lanes::Lanes;
 use crate::team::Team;
 use kernel::accel::AccelError;
@@ -86,8 +86,8 @@ fn switched<L: Lanes>(
                 let place = (limb, 0..degree);
                 let digits = digits.of(0, limb);
                 multiply(lanes, set, place, digits, key, [&mut *sum_mask, &mut *sum_body]);
-                let field = Field::new(lanes, &set.limbs[limb].modulus);
-                add(field, sum_body, &x.body[limb * degree..][..degree]);
+                let modulus = &set.limbs[limb].modulus;
+                add(lanes, modulus, sum_body, &x.body[limb * degree..][..degree]);
                 permute(&key.source, sum_mask, mask);
                 permute(&key.source, sum_body, body);
             },
@@ -159,7 +159,7 @@ fn arranged<L: Lanes>(
     team.for_each(tasks, |(index, out)| {
         let (limb, first) = (index / pieces, index % pieces * piece);
         let places = first..first + piece;
-        let field = Field::new(lanes, &set.limbs[limb].modulus);
+        let modulus = &set.limbs[limb].modulus;
         let mut whole = [vec![0; degree], vec![0; degree]];
         lanes.run(
             #[inline(always)]
@@ -179,7 +179,7 @@ fn arranged<L: Lanes>(
                             }
                         }
                         let [mask, body] = &mut whole;
-                        add(field, body, base[1]);
+                        add(lanes, modulus, body, base[1]);
                         let sources = &sources[places.clone()];
                         scatter::<L>(sources, [mask, body], out, block, c * fine + f + 1);
                     }

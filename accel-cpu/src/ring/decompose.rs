@@ -1,4 +1,5 @@
-//! The gadget decomposition of masks: 3 inverse transforms, and 27 forward ones of small digits.
+//! The gadget decomposition of masks: an inverse transform for each limb, and for each
+//! digit a forward one for each limb.
 
 use super::ntt;
 use super::scratch::Scratch;
@@ -7,7 +8,7 @@ use crate::arch::lanes::Lanes;
 use crate::team::Team;
 use kernel::accel::AccelError;
 
-/// The digits of masks, in the NTT domain of every limb, below 4p: for each mask, limb and element a
+/// The digits of masks, in the NTT domain of every limb, settled: for each mask, limb and element a
 /// polynomial, a stride apart.
 pub(super) struct Digits {
     words: Scratch,
@@ -40,8 +41,13 @@ impl Digits {
     ) {
         let cuts = self.integers.chunks_exact_mut(self.elements * set.degree).zip(masks);
         let cuts = cuts.flat_map(|(integers, mask)| {
-            let limbs = mask.chunks_exact(set.degree).zip(&set.limbs);
-            integers.chunks_exact_mut(set.digits * set.degree).zip(limbs)
+            let mut rest = integers;
+            mask.chunks_exact(set.degree).zip(&set.limbs).map(move |(mask, limb)| {
+                let words = limb.digits * set.degree;
+                let (integers, after) = core::mem::take(&mut rest).split_at_mut(words);
+                rest = after;
+                (integers, (mask, limb))
+            })
         });
         team.for_each(cuts, |(integers, (mask, limb))| {
             let mut mask = mask.to_vec();
@@ -67,7 +73,7 @@ impl Digits {
                 #[inline(always)]
                 || {
                     residues(modulus.value, integers, polynomial);
-                    ntt::forward_lazy(lanes, modulus, polynomial);
+                    ntt::forward_settled(lanes, modulus, polynomial);
                 },
             );
         });
@@ -85,13 +91,13 @@ impl Digits {
 fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [u32]) {
     let half = 1 << (bits - 1);
     let degree = residues.len();
-    let (p, above) = (p as i32, (p / 2) as i32);
-    let sign = |residue: u32| -i32::from(residue as i32 > above);
+    // A magnitude and the half of a digit are below 2^31, whatever p is.
+    let above = p / 2;
+    let sign = |residue: u32| -i32::from(residue > above);
     // `digits` holds what is left of every magnitude where its next digit will be.
     let (first, rest) = digits.split_at_mut(degree);
     for (digit, &residue) in first.iter_mut().zip(residues) {
-        let (residue, above) = (residue as i32, residue as i32 > above);
-        *digit = (if above { p - residue } else { residue }) as u32;
+        *digit = if residue > above { p - residue } else { residue };
     }
     let mut left = first;
     for next in rest.chunks_exact_mut(degree) {
@@ -109,11 +115,10 @@ fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [u32]) {
     }
 }
 
-/// The residues of integers smaller than p, which are in the bits of words.
+/// The residues of integers smaller than p and `2^31`, which are in the bits of words.
 #[inline(always)]
 pub(super) fn residues(p: u32, integers: &[u32], residues: &mut [u32]) {
     for (residue, &word) in residues.iter_mut().zip(integers) {
-        // A negative one is huge as a word.
-        *residue = word.min(word.wrapping_add(p));
+        *residue = word.wrapping_add(p & (word as i32 >> 31) as u32);
     }
 }

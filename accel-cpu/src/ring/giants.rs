@@ -1,7 +1,6 @@
 //! The giant steps, the final trace and the modulus switch of one result.
 
 use super::Ciphertext;
-use super::arithmetic::Field;
 use super::decompose::Digits;
 use super::key_switch::{add, multiply, permute};
 use super::keys::{Key, Keys};
@@ -75,18 +74,18 @@ impl<'a, L: Lanes> Steps<'a, L> {
         let (sum_mask, sum_body) = self.sums.split_at_mut(degree);
         let mut image = vec![0; degree];
         for (limb, [mask, body]) in to.limbs_mut(set).enumerate() {
-            let field = Field::new(lanes, &set.limbs[limb].modulus);
+            let modulus = &set.limbs[limb].modulus;
             lanes.run(
                 #[inline(always)]
                 || {
                     let digits = self.digits.of(0, limb);
                     let place = (limb, 0..degree);
                     multiply(lanes, set, place, digits, key, [&mut *sum_mask, &mut *sum_body]);
-                    add(field, sum_body, x.body(set, limb));
+                    add(lanes, modulus, sum_body, x.body(set, limb));
                     permute(&key.source, sum_mask, &mut image);
-                    add(field, mask, &image);
+                    add(lanes, modulus, mask, &image);
                     permute(&key.source, sum_body, &mut image);
-                    add(field, body, &image);
+                    add(lanes, modulus, body, &image);
                 },
             );
         }

@@ -1,7 +1,8 @@
 //! Key switching: digits times a key.
 
-use super::arithmetic::Field;
+use super::arithmetic::{Field, with_field};
 use super::keys::{Key, run};
+use super::modulus::Modulus;
 use super::set::Set;
 use crate::arch::lanes::Lanes;
 use core::ops::Range;
@@ -9,7 +10,7 @@ use core::ops::Range;
 /// Mask and body of a sum of digits times a key, before its permutation, in the slots `slots`
 /// of a limb: `sum_e digit_e key_e`.
 ///
-/// Products of a digit below `2^31` and a residue below `2^29`: sixteen of them fit into 64 bits.
+/// Digits are settled.
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(
     lanes: L,
@@ -17,9 +18,22 @@ pub(super) fn multiply<L: Lanes>(
     (limb, slots): (usize, Range<usize>),
     digits: &[u32],
     key: &Key,
+    out: [&mut [u32]; 2],
+) {
+    let modulus = &set.limbs[limb].modulus;
+    with_field!(lanes, modulus, field => multiply_in(field, set, (limb, slots), digits, key, out));
+}
+
+#[inline(always)]
+fn multiply_in<L: Lanes>(
+    field: impl Field<L>,
+    set: &Set,
+    (limb, slots): (usize, Range<usize>),
+    digits: &[u32],
+    key: &Key,
     [mask, body]: [&mut [u32]; 2],
 ) {
-    let field = Field::new(lanes, &set.limbs[limb].modulus);
+    let lanes = field.lanes();
     let (run, elements) = (run(set.degree), set.gadget());
     let digits = digits.chunks_exact(set.stride());
     let runs = key.limb(limb).chunks_exact(elements * 2 * run).skip(slots.start / run);
@@ -28,14 +42,14 @@ pub(super) fn multiply<L: Lanes>(
     for ((place, key), (mask, body)) in places.zip(outs) {
         let vectors = L::vectors_mut(mask).iter_mut().zip(L::vectors_mut(body));
         for (i, (mask, body)) in vectors.enumerate() {
-            let mut sums = [lanes.zero(); 2];
+            let mut sums = [field.zero(); 2];
             for (digit, element) in digits.clone().zip(key.chunks_exact(2 * run)) {
                 let digit = lanes.load(L::at(digit, place + i * L::COUNT));
                 let (mask, body) = element.split_at(run);
                 let key = lanes.load(&L::vectors(mask)[i]);
-                sums[0] = lanes.mul_add(sums[0], digit, key);
+                sums[0] = field.mul_add(sums[0], digit, key);
                 let key = lanes.load(&L::vectors(body)[i]);
-                sums[1] = lanes.mul_add(sums[1], digit, key);
+                sums[1] = field.mul_add(sums[1], digit, key);
             }
             lanes.store(field.residues(sums[0]), mask);
             lanes.store(field.residues(sums[1]), body);
@@ -45,11 +59,12 @@ pub(super) fn multiply<L: Lanes>(
 
 /// `to += what`, residues.
 #[inline(always)]
-pub(super) fn add<L: Lanes>(field: Field<L>, to: &mut [u32], what: &[u32]) {
-    let lanes = field.lanes;
-    for (to, what) in L::vectors_mut(to).iter_mut().zip(L::vectors(what)) {
-        lanes.store(field.add(lanes.load(to), lanes.load(what)), to);
-    }
+pub(super) fn add<L: Lanes>(lanes: L, modulus: &Modulus, to: &mut [u32], what: &[u32]) {
+    with_field!(lanes, modulus, field => {
+        for (to, what) in L::vectors_mut(to).iter_mut().zip(L::vectors(what)) {
+            lanes.store(field.add(lanes.load(to), lanes.load(what)), to);
+        }
+    });
 }
 
 /// `out[i] = input[source[i]]`.

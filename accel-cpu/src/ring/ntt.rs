@@ -4,13 +4,13 @@
 //! in registers; the last ones exchange words between two vectors. The former alone transform
 //! columns: as many polynomials as a vector has words, side by side.
 //!
-//! A forward step adds 2p to the bound of its words, which start below 4p: every second
-//! step, from the third on, takes the first operand from below 8p to below 4p before it begins.
-//! An inverse step leaves words below 2p.
-//!
-//! Source: Harvey, "Faster arithmetic for number-theoretic transforms" (2014).
+//! The transforms are written over the arithmetic of a modulus, [`Field`]; forward, every second step
+//! from the third on reduces.
 
-use super::arithmetic::{Field, Pair};
+#[cfg(test)]
+mod tests;
+
+use super::arithmetic::{Field, Pair, with_field};
 use super::modulus::{Modulus, Twiddles};
 use crate::arch::lanes::Lanes;
 
@@ -19,45 +19,48 @@ pub(crate) const fn fits<L: Lanes>(degree: usize) -> bool {
     degree >= 2 * L::COUNT
 }
 
-/// NTT domain, canonical, from words below 4p.
+/// NTT domain, canonical, from settled words.
 #[inline(always)]
 pub(crate) fn forward<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
-    forward_to::<L, true>(lanes, modulus, polynomial);
+    with_field!(lanes, modulus, field => forward_to::<L, _, true>(field, modulus, polynomial));
 }
 
-/// NTT domain, below 4p, from words below 4p.
+/// NTT domain, settled, from settled words.
 #[inline(always)]
-pub(super) fn forward_lazy<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
-    forward_to::<L, false>(lanes, modulus, polynomial);
+pub(super) fn forward_settled<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
+    with_field!(lanes, modulus, field => forward_to::<L, _, false>(field, modulus, polynomial));
 }
 
 #[inline(always)]
-fn forward_to<L: Lanes, const CANONICAL: bool>(
-    lanes: L,
+fn forward_to<L: Lanes, F: Field<L>, const CANONICAL: bool>(
+    field: F,
     modulus: &Modulus,
     polynomial: &mut [u32],
 ) {
     let vectors = L::vectors_mut(polynomial);
-    descend(lanes, modulus, 1, vectors);
+    descend(field, modulus, 1, vectors);
     if vectors.len().ilog2().is_multiple_of(2) {
-        forward_within::<L, true, CANONICAL>(lanes, modulus, vectors);
+        forward_within::<L, F, true, CANONICAL>(field, modulus, vectors);
     } else {
-        forward_within::<L, false, CANONICAL>(lanes, modulus, vectors);
+        forward_within::<L, F, false, CANONICAL>(field, modulus, vectors);
     }
 }
 
 /// Coefficient domain, canonical, from residues.
 #[inline(always)]
 pub(crate) fn inverse<L: Lanes>(lanes: L, modulus: &Modulus, polynomial: &mut [u32]) {
-    let degree = polynomial.len();
+    with_field!(lanes, modulus, field => inverse_in(field, modulus, polynomial));
+}
+
+#[inline(always)]
+fn inverse_in<L: Lanes>(field: impl Field<L>, modulus: &Modulus, polynomial: &mut [u32]) {
+    let (lanes, degree) = (field.lanes(), polynomial.len());
     let vectors = L::vectors_mut(polynomial);
-    inverse_within(lanes, modulus, vectors);
-    ascend(lanes, modulus, vectors);
-    let field = Field::new(lanes, modulus);
+    inverse_within(field, modulus, vectors);
+    ascend(field, modulus, vectors);
     let scale = Pair::splat(lanes, modulus.halvings[degree.ilog2() as usize]);
     for vector in vectors {
-        let x = field.mul(lanes.load(vector), scale);
-        lanes.store(field.below(field.p, x), vector);
+        lanes.store(field.mul(lanes.load(vector), scale), vector);
     }
 }
 
@@ -67,42 +70,15 @@ fn factor<L: Lanes>(lanes: L, twiddles: &Twiddles, node: usize) -> Pair<L> {
     Pair::splat(lanes, twiddles.get(node))
 }
 
-/// `(a + w b, a - w b)`; `REDUCE` where a may be above 6p.
-#[inline(always)]
-fn split<L: Lanes, const REDUCE: bool>(
-    field: Field<L>,
-    a: L::Vector,
-    b: L::Vector,
-    w: Pair<L>,
-) -> (L::Vector, L::Vector) {
-    let lanes = field.lanes;
-    let a = if REDUCE { field.below(field.four_p, a) } else { a };
-    let product = field.mul(b, w);
-    (lanes.add(a, product), lanes.sub(lanes.add(a, field.two_p), product))
-}
-
-/// `(a + b, (a - b) w)`, all below 2p.
-#[inline(always)]
-fn join<L: Lanes>(
-    field: Field<L>,
-    a: L::Vector,
-    b: L::Vector,
-    w: Pair<L>,
-) -> (L::Vector, L::Vector) {
-    let lanes = field.lanes;
-    let difference = lanes.sub(lanes.add(a, field.two_p), b);
-    (field.below(field.two_p, lanes.add(a, b)), field.mul(difference, w))
-}
-
 /// A node of the tree, for two steps on four vectors that are a quarter of its block apart.
 #[derive(Clone, Copy)]
-struct Four<'a, L: Lanes> {
-    field: Field<L>,
+struct Four<'a, F> {
+    field: F,
     twiddles: &'a Twiddles,
     node: usize,
 }
 
-impl<L: Lanes> Four<'_, L> {
+impl<F> Four<'_, F> {
     /// The grandchild `index`.
     #[inline(always)]
     fn below(self, index: usize) -> Self {
@@ -111,25 +87,33 @@ impl<L: Lanes> Four<'_, L> {
 
     /// From the node down.
     #[inline(always)]
-    fn split<const REDUCE: bool>(self, [a, b, c, d]: [L::Vector; 4]) -> [L::Vector; 4] {
+    fn split<L: Lanes, const REDUCE: bool>(self, [a, b, c, d]: [L::Vector; 4]) -> [L::Vector; 4]
+    where
+        F: Field<L>,
+    {
         let Self { field, twiddles, node } = self;
-        let w = factor(field.lanes, twiddles, node);
-        let (a, c) = split::<L, REDUCE>(field, a, c, w);
-        let (b, d) = split::<L, REDUCE>(field, b, d, w);
-        let (a, b) = split::<L, false>(field, a, b, factor(field.lanes, twiddles, 2 * node));
-        let (c, d) = split::<L, false>(field, c, d, factor(field.lanes, twiddles, 2 * node + 1));
+        let lanes = field.lanes();
+        let w = factor(lanes, twiddles, node);
+        let (a, c) = field.split::<REDUCE>(a, c, w);
+        let (b, d) = field.split::<REDUCE>(b, d, w);
+        let (a, b) = field.split::<false>(a, b, factor(lanes, twiddles, 2 * node));
+        let (c, d) = field.split::<false>(c, d, factor(lanes, twiddles, 2 * node + 1));
         [a, b, c, d]
     }
 
     /// Up to the node.
     #[inline(always)]
-    fn join(self, [a, b, c, d]: [L::Vector; 4]) -> [L::Vector; 4] {
+    fn join<L: Lanes>(self, [a, b, c, d]: [L::Vector; 4]) -> [L::Vector; 4]
+    where
+        F: Field<L>,
+    {
         let Self { field, twiddles, node } = self;
-        let (a, b) = join(field, a, b, factor(field.lanes, twiddles, 2 * node));
-        let (c, d) = join(field, c, d, factor(field.lanes, twiddles, 2 * node + 1));
-        let w = factor(field.lanes, twiddles, node);
-        let (a, c) = join(field, a, c, w);
-        let (b, d) = join(field, b, d, w);
+        let lanes = field.lanes();
+        let (a, b) = field.join(a, b, factor(lanes, twiddles, 2 * node));
+        let (c, d) = field.join(c, d, factor(lanes, twiddles, 2 * node + 1));
+        let w = factor(lanes, twiddles, node);
+        let (a, c) = field.join(a, c, w);
+        let (b, d) = field.join(b, d, w);
         [a, b, c, d]
     }
 }
@@ -164,14 +148,15 @@ fn store_four<L: Lanes>(
     lanes.store(values[3], &mut vectors[start + 3 * stride]);
 }
 
-/// Every step on whole vectors, from node `root` of the tree down. The results are below 8p.
+/// Every step on whole vectors, from node `root` of the tree down. The results are to be settled.
 #[inline(always)]
 pub(super) fn descend<L: Lanes>(
-    lanes: L,
+    field: impl Field<L>,
     modulus: &Modulus,
     root: usize,
     vectors: &mut [L::Words],
 ) {
+    let lanes = field.lanes();
     let mut blocks = 1;
     let mut steps = vectors.len().ilog2();
     if L::MANY_REGISTERS {
@@ -179,9 +164,9 @@ pub(super) fn descend<L: Lanes>(
             let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(vectors.len() / blocks));
             for (node, block) in nodes {
                 if blocks == 1 {
-                    descend_sixteen::<L, false>(lanes, modulus, node, block);
+                    descend_sixteen::<L, false>(field, modulus, node, block);
                 } else {
-                    descend_sixteen::<L, true>(lanes, modulus, node, block);
+                    descend_sixteen::<L, true>(field, modulus, node, block);
                 }
             }
             blocks *= 16;
@@ -192,20 +177,19 @@ pub(super) fn descend<L: Lanes>(
         let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(vectors.len() / blocks));
         for (node, block) in nodes {
             if blocks == 1 {
-                descend_four::<L, false>(lanes, modulus, node, block);
+                descend_four::<L, false>(field, modulus, node, block);
             } else {
-                descend_four::<L, true>(lanes, modulus, node, block);
+                descend_four::<L, true>(field, modulus, node, block);
             }
         }
         blocks *= 4;
         steps -= 2;
     }
     if steps == 1 {
-        let field = Field::new(lanes, modulus);
         let nodes = (root * blocks..).zip(vectors.chunks_exact_mut(2));
         for (node, pair) in nodes {
             let (a, b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
-            let (a, b) = split::<L, true>(field, a, b, factor(lanes, &modulus.forward, node));
+            let (a, b) = field.split::<true>(a, b, factor(lanes, &modulus.forward, node));
             lanes.store(a, &mut pair[0]);
             lanes.store(b, &mut pair[1]);
         }
@@ -215,16 +199,17 @@ pub(super) fn descend<L: Lanes>(
 /// Two steps on a block.
 #[inline(always)]
 fn descend_four<L: Lanes, const REDUCE: bool>(
-    lanes: L,
+    field: impl Field<L>,
     modulus: &Modulus,
     node: usize,
     block: &mut [L::Words],
 ) {
-    let four = Four { field: Field::new(lanes, modulus), twiddles: &modulus.forward, node };
+    let lanes = field.lanes();
+    let four = Four { field, twiddles: &modulus.forward, node };
     let stride = block.len() / 4;
     for i in 0..stride {
         let values = load_four(lanes, block, i, stride);
-        let values = four.split::<REDUCE>(values);
+        let values = four.split::<L, REDUCE>(values);
         store_four(lanes, values, block, i, stride);
     }
 }
@@ -232,7 +217,7 @@ fn descend_four<L: Lanes, const REDUCE: bool>(
 /// Four steps on a block.
 #[inline(always)]
 fn descend_sixteen<L: Lanes, const REDUCE: bool>(
-    lanes: L,
+    field: impl Field<L>,
     modulus: &Modulus,
     node: usize,
     block: &mut [L::Words],
@@ -240,36 +225,35 @@ fn descend_sixteen<L: Lanes, const REDUCE: bool>(
     let stride = block.len() / 16;
     // Known strides, of the longest transforms, spare the checks of every place.
     match stride {
-        1 => descend_strided::<L, REDUCE>(lanes, modulus, node, &mut block[..16], 1),
-        16 => descend_strided::<L, REDUCE>(lanes, modulus, node, &mut block[..256], 16),
-        256 => descend_strided::<L, REDUCE>(lanes, modulus, node, &mut block[..4096], 256),
-        _ => descend_strided::<L, REDUCE>(lanes, modulus, node, block, stride),
+        1 => descend_strided::<L, REDUCE>(field, modulus, node, &mut block[..16], 1),
+        16 => descend_strided::<L, REDUCE>(field, modulus, node, &mut block[..256], 16),
+        256 => descend_strided::<L, REDUCE>(field, modulus, node, &mut block[..4096], 256),
+        _ => descend_strided::<L, REDUCE>(field, modulus, node, block, stride),
     }
 }
 
 #[inline(always)]
 fn descend_strided<L: Lanes, const REDUCE: bool>(
-    lanes: L,
+    field: impl Field<L>,
     modulus: &Modulus,
     node: usize,
     block: &mut [L::Words],
     stride: usize,
 ) {
-    let field = Field::new(lanes, modulus);
-    let twiddles = &modulus.forward;
+    let (lanes, twiddles) = (field.lanes(), &modulus.forward);
     for i in 0..stride {
         let four = Four { field, twiddles, node };
         let [a, b, c, d] = [
-            four.split::<REDUCE>(load_four(lanes, block, i, 4 * stride)),
-            four.split::<REDUCE>(load_four(lanes, block, i + stride, 4 * stride)),
-            four.split::<REDUCE>(load_four(lanes, block, i + 2 * stride, 4 * stride)),
-            four.split::<REDUCE>(load_four(lanes, block, i + 3 * stride, 4 * stride)),
+            four.split::<L, REDUCE>(load_four(lanes, block, i, 4 * stride)),
+            four.split::<L, REDUCE>(load_four(lanes, block, i + stride, 4 * stride)),
+            four.split::<L, REDUCE>(load_four(lanes, block, i + 2 * stride, 4 * stride)),
+            four.split::<L, REDUCE>(load_four(lanes, block, i + 3 * stride, 4 * stride)),
         ];
         let columns = [
-            four.below(0).split::<true>([a[0], b[0], c[0], d[0]]),
-            four.below(1).split::<true>([a[1], b[1], c[1], d[1]]),
-            four.below(2).split::<true>([a[2], b[2], c[2], d[2]]),
-            four.below(3).split::<true>([a[3], b[3], c[3], d[3]]),
+            four.below(0).split::<L, true>([a[0], b[0], c[0], d[0]]),
+            four.below(1).split::<L, true>([a[1], b[1], c[1], d[1]]),
+            four.below(2).split::<L, true>([a[2], b[2], c[2], d[2]]),
+            four.below(3).split::<L, true>([a[3], b[3], c[3], d[3]]),
         ];
         store_four(lanes, columns[0], block, i, stride);
         store_four(lanes, columns[1], block, i + 4 * stride, stride);
@@ -280,79 +264,94 @@ fn descend_strided<L: Lanes, const REDUCE: bool>(
 
 /// The nodes of the steps within a pair of vectors.
 #[derive(Clone, Copy)]
-struct Within<'a, L: Lanes> {
-    field: Field<L>,
+struct Within<'a, F> {
+    field: F,
     twiddles: &'a Twiddles,
     /// The first of the two nodes whose blocks are the two vectors.
     first: usize,
 }
 
-impl<L: Lanes> Within<'_, L> {
+impl<F: Copy> Within<'_, F> {
     /// The factors of the nodes whose operands are `block` words.
     #[inline(always)]
-    fn factors(self, block: usize) -> Pair<L> {
-        let (lanes, first) = (self.field.lanes, self.first * (L::COUNT / 2 / block));
-        let value = lanes.repeat(&self.twiddles.values[first..], block);
-        Pair::new(lanes, value, lanes.repeat(&self.twiddles.quotients[first..], block))
+    fn factors<L: Lanes>(self, block: usize) -> Pair<L>
+    where
+        F: Field<L>,
+    {
+        let (lanes, first) = (self.field.lanes(), self.first * (L::COUNT / 2 / block));
+        let low = lanes.repeat(&self.twiddles.lows[first..], block);
+        Pair::new(lanes, low, lanes.repeat(&self.twiddles.highs[first..], block))
     }
 
     /// A step between words `block` apart; none for 0.
     #[inline(always)]
-    fn split<const REDUCE: bool>(
+    fn split<L: Lanes, const REDUCE: bool>(
         self,
         block: usize,
         a: L::Vector,
         b: L::Vector,
-    ) -> (L::Vector, L::Vector) {
+    ) -> (L::Vector, L::Vector)
+    where
+        F: Field<L>,
+    {
         if block == 0 {
             return (a, b);
         }
-        let (a, b) = self.field.lanes.exchange(block, a, b);
-        split::<L, REDUCE>(self.field, a, b, self.factors(block))
+        let (a, b) = self.field.lanes().exchange(block, a, b);
+        self.field.split::<REDUCE>(a, b, self.factors(block))
     }
 
     /// A step that reduces where those beside it do not.
     #[inline(always)]
-    fn split_again<const REDUCE: bool>(
+    fn split_again<L: Lanes, const REDUCE: bool>(
         self,
         block: usize,
         a: L::Vector,
         b: L::Vector,
-    ) -> (L::Vector, L::Vector) {
-        if REDUCE { self.split::<false>(block, a, b) } else { self.split::<true>(block, a, b) }
+    ) -> (L::Vector, L::Vector)
+    where
+        F: Field<L>,
+    {
+        if REDUCE {
+            self.split::<L, false>(block, a, b)
+        } else {
+            self.split::<L, true>(block, a, b)
+        }
     }
 
     /// The inverse of a step.
     #[inline(always)]
-    fn join(self, block: usize, a: L::Vector, b: L::Vector) -> (L::Vector, L::Vector) {
+    fn join<L: Lanes>(self, block: usize, a: L::Vector, b: L::Vector) -> (L::Vector, L::Vector)
+    where
+        F: Field<L>,
+    {
         if block == 0 {
             return (a, b);
         }
-        let (a, b) = join(self.field, a, b, self.factors(block));
-        self.field.lanes.exchange(block, a, b)
+        let (a, b) = self.field.join(a, b, self.factors(block));
+        self.field.lanes().exchange(block, a, b)
     }
 }
 
 /// The steps within vectors; `REDUCE` says that the first of them reduces.
 #[inline(always)]
-fn forward_within<L: Lanes, const REDUCE: bool, const CANONICAL: bool>(
-    lanes: L,
+fn forward_within<L: Lanes, F: Field<L>, const REDUCE: bool, const CANONICAL: bool>(
+    field: F,
     modulus: &Modulus,
     vectors: &mut [L::Words],
 ) {
-    let field = Field::new(lanes, modulus);
-    let nodes = vectors.len();
+    let (lanes, nodes) = (field.lanes(), vectors.len());
     for (i, pair) in vectors.as_chunks_mut::<2>().0.iter_mut().enumerate() {
         let (mut a, mut b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
         let twiddles = Within { field, twiddles: &modulus.forward, first: nodes + 2 * i };
-        (a, b) = twiddles.split::<REDUCE>(L::COUNT / 2, a, b);
-        (a, b) = twiddles.split_again::<REDUCE>(L::COUNT / 4, a, b);
-        (a, b) = twiddles.split::<REDUCE>(L::COUNT / 8, a, b);
-        (a, b) = twiddles.split_again::<REDUCE>(L::COUNT / 16, a, b);
+        (a, b) = twiddles.split::<L, REDUCE>(L::COUNT / 2, a, b);
+        (a, b) = twiddles.split_again::<L, REDUCE>(L::COUNT / 4, a, b);
+        (a, b) = twiddles.split::<L, REDUCE>(L::COUNT / 8, a, b);
+        (a, b) = twiddles.split_again::<L, REDUCE>(L::COUNT / 16, a, b);
         (a, b) = lanes.interleave(a, b);
-        (a, b) = (field.below(field.four_p, a), field.below(field.four_p, b));
+        (a, b) = (field.settle(a), field.settle(b));
         if CANONICAL {
-            (a, b) = (field.canonical(a), field.canonical(b));
+            (a, b) = (field.residue(a), field.residue(b));
         }
         lanes.store(a, &mut pair[0]);
         lanes.store(b, &mut pair[1]);
@@ -361,9 +360,8 @@ fn forward_within<L: Lanes, const REDUCE: bool, const CANONICAL: bool>(
 
 /// The inverse steps within vectors.
 #[inline(always)]
-fn inverse_within<L: Lanes>(lanes: L, modulus: &Modulus, vectors: &mut [L::Words]) {
-    let field = Field::new(lanes, modulus);
-    let nodes = vectors.len();
+fn inverse_within<L: Lanes>(field: impl Field<L>, modulus: &Modulus, vectors: &mut [L::Words]) {
+    let (lanes, nodes) = (field.lanes(), vectors.len());
     for (i, pair) in vectors.as_chunks_mut::<2>().0.iter_mut().enumerate() {
         let (mut a, mut b) = lanes.deinterleave(lanes.load(&pair[0]), lanes.load(&pair[1]));
         let twiddles = Within { field, twiddles: &modulus.inverse, first: nodes + 2 * i };
@@ -378,15 +376,14 @@ fn inverse_within<L: Lanes>(lanes: L, modulus: &Modulus, vectors: &mut [L::Words
 
 /// Every inverse step on whole vectors.
 #[inline(always)]
-fn ascend<L: Lanes>(lanes: L, modulus: &Modulus, vectors: &mut [L::Words]) {
-    let field = Field::new(lanes, modulus);
-    let twiddles = &modulus.inverse;
+fn ascend<L: Lanes>(field: impl Field<L>, modulus: &Modulus, vectors: &mut [L::Words]) {
+    let (lanes, twiddles) = (field.lanes(), &modulus.inverse);
     let mut blocks = vectors.len();
     if !vectors.len().ilog2().is_multiple_of(2) {
         blocks /= 2;
         for (node, pair) in (blocks..).zip(vectors.as_chunks_mut::<2>().0) {
             let (a, b) = (lanes.load(&pair[0]), lanes.load(&pair[1]));
-            let (a, b) = join(field, a, b, factor(lanes, twiddles, node));
+            let (a, b) = field.join(a, b, factor(lanes, twiddles, node));
             lanes.store(a, &mut pair[0]);
             lanes.store(b, &mut pair[1]);
         }

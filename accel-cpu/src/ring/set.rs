@@ -1,5 +1,5 @@
 use super::modulus::Modulus;
-use kernel::gadget::digit_bits;
+use kernel::gadget::{digit_bits, digits};
 use kernel::params::{DirectSet, LimbVisitor, Limbs, ParameterId};
 use kernel::prime::Prime;
 use kernel::stream::{PublicSeed, expand_mask};
@@ -14,8 +14,6 @@ const SKEW: usize = 16;
 pub(crate) struct Set {
     pub(crate) id: ParameterId,
     pub(crate) degree: usize,
-    /// Digits of each limb.
-    pub(super) digits: usize,
     pub(crate) limbs: Vec<Limb>,
     /// [`switch_into`](kernel::direct::switch_into).
     pub(super) switch: fn(u32, &[u32], &mut [u64]),
@@ -25,14 +23,16 @@ pub(crate) struct Set {
 #[derive(Debug)]
 pub(crate) struct Limb {
     pub(super) modulus: Modulus,
-    /// Bits of each digit of the gadget.
+    /// Digits of the gadget, and bits of each.
+    pub(super) digits: usize,
     pub(super) digit_bits: u32,
     pub(super) expand: fn(&PublicSeed, u64, usize, &mut [u32]),
 }
 
-/// Limbs, or `None` after one whose prime is too large.
+/// Limbs, or `None` after one whose prime has no arithmetic here.
 struct Collect {
-    digits: usize,
+    /// Bits of a digit, at most.
+    digit_bits: u32,
     limbs: Option<Vec<Limb>>,
 }
 
@@ -40,7 +40,8 @@ impl LimbVisitor for Collect {
     fn limb<P: Prime>(&mut self, _: usize) {
         let limb = Modulus::of::<P>().map(|modulus| Limb {
             modulus,
-            digit_bits: digit_bits::<P>(self.digits),
+            digits: digits::<P>(self.digit_bits),
+            digit_bits: digit_bits::<P>(digits::<P>(self.digit_bits)),
             expand: expand_mask::<P>,
         });
         self.limbs = self.limbs.take().zip(limb).map(|(mut limbs, limb)| {
@@ -54,12 +55,11 @@ impl Set {
     /// The values of a set that this backend has.
     pub(crate) fn of(id: ParameterId) -> Option<Self> {
         fn new<S: DirectSet>() -> Option<Set> {
-            let mut collect = Collect { digits: S::DIGITS, limbs: Some(Vec::new()) };
+            let mut collect = Collect { digit_bits: S::DIGIT_BITS, limbs: Some(Vec::new()) };
             S::Chain::visit(&mut collect);
             Some(Set {
                 id: S::ID,
                 degree: S::N,
-                digits: S::DIGITS,
                 limbs: collect.limbs?,
                 switch: kernel::direct::switch_into::<S>,
             })
@@ -69,7 +69,7 @@ impl Set {
 
     /// Elements of the gadget.
     pub(crate) fn gadget(&self) -> usize {
-        self.digits * self.limbs.len()
+        self.limbs.iter().map(|limb| limb.digits).sum()
     }
 
     /// Words from one polynomial of digits or keys to the next.

@@ -130,6 +130,23 @@ impl Lanes for Avx2Lanes {
     }
 
     #[inline(always)]
+    fn add_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
+        register!({
+            let sum = _mm256_add_epi32(a, b);
+            let fits = _mm256_cmpeq_epi32(_mm256_max_epu32(sum, b), sum);
+            _mm256_sub_epi32(sum, _mm256_andnot_si256(fits, p))
+        })
+    }
+
+    #[inline(always)]
+    fn sub_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
+        register!({
+            let fits = _mm256_cmpeq_epi32(_mm256_max_epu32(a, b), a);
+            _mm256_add_epi32(_mm256_sub_epi32(a, b), _mm256_andnot_si256(fits, p))
+        })
+    }
+
+    #[inline(always)]
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
         register!(_mm256_min_epu32(a, b))
     }
@@ -205,6 +222,29 @@ impl Lanes for Avx2Lanes {
         register!(Sums {
             even: _mm256_add_epi64(sums.even, _mm256_mul_epu32(a, b)),
             odd: _mm256_add_epi64(sums.odd, _mm256_mul_epu32(odd!(a), odd!(b))),
+        })
+    }
+
+    #[inline(always)]
+    fn mul_add_high(
+        self,
+        sums: Self::Sums,
+        high: Self::Sums,
+        a: Self::Vector,
+        b: Self::Vector,
+    ) -> (Self::Sums, Self::Sums) {
+        register!({
+            let even = _mm256_mul_epu32(a, b);
+            let odd = _mm256_mul_epu32(odd!(a), odd!(b));
+            let sums = Sums {
+                even: _mm256_add_epi64(sums.even, even),
+                odd: _mm256_add_epi64(sums.odd, odd),
+            };
+            let high = Sums {
+                even: _mm256_add_epi64(high.even, odd!(even)),
+                odd: _mm256_add_epi64(high.odd, odd!(odd)),
+            };
+            (sums, high)
         })
     }
 

@@ -181,6 +181,23 @@ impl Lanes for Avx512Lanes {
     }
 
     #[inline(always)]
+    fn add_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
+        register!({
+            let sum = _mm512_add_epi32(a, b);
+            _mm512_mask_sub_epi32(sum, _mm512_cmplt_epu32_mask(sum, b), sum, p)
+        })
+    }
+
+    #[inline(always)]
+    fn sub_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
+        register!({
+            let difference = _mm512_sub_epi32(a, b);
+            let borrows = _mm512_cmplt_epu32_mask(a, b);
+            _mm512_mask_add_epi32(difference, borrows, difference, p)
+        })
+    }
+
+    #[inline(always)]
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
         register!(_mm512_min_epu32(a, b))
     }
@@ -256,6 +273,29 @@ impl Lanes for Avx512Lanes {
         register!(Sums {
             even: _mm512_add_epi64(sums.even, _mm512_mul_epu32(a, b)),
             odd: _mm512_add_epi64(sums.odd, _mm512_mul_epu32(odd!(a), odd!(b))),
+        })
+    }
+
+    #[inline(always)]
+    fn mul_add_high(
+        self,
+        sums: Self::Sums,
+        high: Self::Sums,
+        a: Self::Vector,
+        b: Self::Vector,
+    ) -> (Self::Sums, Self::Sums) {
+        register!({
+            let even = _mm512_mul_epu32(a, b);
+            let odd = _mm512_mul_epu32(odd!(a), odd!(b));
+            let sums = Sums {
+                even: _mm512_add_epi64(sums.even, even),
+                odd: _mm512_add_epi64(sums.odd, odd),
+            };
+            let high = Sums {
+                even: _mm512_add_epi64(high.even, odd!(even)),
+                odd: _mm512_add_epi64(high.odd, odd!(odd)),
+            };
+            (sums, high)
         })
     }
 

@@ -16,7 +16,7 @@
 //! i and all giant steps are at `u = m + giants i` and `kappa = m, m - 1, m - 2, ...`: neighbours in
 //! memory, where the window of kappa is kept over one vector more than the last giant step goes back.
 
-use super::super::arithmetic::{Field, Pair};
+use super::super::arithmetic::{Field, Pair, with_field};
 use super::super::modulus::{Factor, Modulus};
 use super::super::ntt::descend;
 use super::super::shape::{GIANTS, Orbits, Shape, slot};
@@ -79,6 +79,32 @@ impl Family {
             row_places: all(cycle).map(row).collect(),
         }
     }
+
+    /// The transforms of a tile of columns, from a vector of bytes for each row, by way of `vectors`,
+    /// into squares of values for each kappa as many as a vector has words.
+    #[inline(always)]
+    fn columns<'o, L: Lanes>(
+        &self,
+        field: impl Field<L>,
+        modulus: &Modulus,
+        bytes: impl Iterator<Item = &'o [i8]>,
+        vectors: &mut [L::Words],
+        squares: impl Iterator<Item = &'o mut [u32]>,
+    ) {
+        let lanes = field.lanes();
+        let mut rest = vectors.iter_mut();
+        for (bytes, vector) in bytes.zip(&mut rest) {
+            lanes.store(field.settle_byte(lanes.extend(bytes)), vector);
+        }
+        rest.for_each(|vector| vector.as_mut().fill(0));
+        descend(field, modulus, self.column_node, vectors);
+        for (square, places) in squares.zip(self.column_places.chunks_exact(L::COUNT)) {
+            for (out, &place) in L::vectors_mut(square).iter_mut().zip(places) {
+                let x = lanes.load(&vectors[usize::from(place)]);
+                lanes.store(field.settle(x), out);
+            }
+        }
+    }
 }
 
 impl<'a> Plane<'a> {
@@ -131,26 +157,15 @@ impl<'a> Plane<'a> {
                 lanes.run(
                     #[inline(always)]
                     || {
+                        let bytes =
+                            bytes.clone().map(|bytes| &bytes[line * L::COUNT..][..L::COUNT]);
                         let vectors = L::vectors_mut(&mut words);
-                        let field = Field::new(lanes, modulus);
-                        vectors[block.rows.len()..]
-                            .iter_mut()
-                            .for_each(|vector| vector.as_mut().fill(0));
-                        for (vector, bytes) in vectors.iter_mut().zip(bytes) {
-                            let weights = lanes.extend(&bytes[line * L::COUNT..][..L::COUNT]);
-                            lanes.store(lanes.add(weights, field.p), vector);
-                        }
-                        descend(lanes, modulus, family.column_node, vectors);
                         let units = out.chunks_exact_mut(together * L::COUNT * L::COUNT);
-                        let places = family.column_places.chunks_exact(L::COUNT);
-                        for (unit, places) in units.zip(places) {
-                            let start = (tile - first) * L::COUNT * L::COUNT;
-                            let out = &mut unit[start..start + L::COUNT * L::COUNT];
-                            for (out, &place) in L::vectors_mut(out).iter_mut().zip(places) {
-                                let x = lanes.load(&vectors[usize::from(place)]);
-                                lanes.store(field.below(field.four_p, x), out);
-                            }
-                        }
+                        let start = (tile - first) * L::COUNT * L::COUNT;
+                        let outs = units.map(|unit| &mut unit[start..][..L::COUNT * L::COUNT]);
+                        with_field!(lanes, modulus, field => {
+                            family.columns(field, modulus, bytes, vectors, outs);
+                        });
                     },
                 );
             }
@@ -215,7 +230,9 @@ impl<'a> Plane<'a> {
                     lanes.run(
                         #[inline(always)]
                         || {
-                            window.weights(lanes, of, first, &mut weights);
+                            with_field!(lanes, window.modulus, field => {
+                                window.weights(field, of, first, &mut weights);
+                            });
                             sink.take(lanes, index * blocks + block, side, &weights);
                         },
                     );
@@ -279,7 +296,7 @@ impl<'a, L: Lanes> Window<'a, L> {
         let twist = |(orbit, m)| {
             let exponent = plane.orbits.exponent(orbit, m).wrapping_neg() as usize % (2 * degree);
             // psi^e is at the bit-reversed e of the table.
-            let power = modulus.forward.values[slot(degree, 2 * (exponent % degree) as u32)];
+            let power = modulus.powers[slot(degree, 2 * (exponent % degree) as u32)];
             modulus.factor(if exponent < degree { power } else { modulus.value - power })
         };
         Ok(Self {
@@ -303,7 +320,7 @@ impl<'a, L: Lanes> Window<'a, L> {
             #[inline(always)]
             || {
                 self.read(lanes, orbit, unit);
-                self.transform(lanes);
+                with_field!(lanes, self.modulus, field => self.transform(field));
             },
         );
     }
@@ -338,25 +355,25 @@ impl<'a, L: Lanes> Window<'a, L> {
 
     /// The transforms over the inputs, into the window.
     #[inline(always)]
-    fn transform(&mut self, lanes: L) {
-        let family = &self.plane.families[self.family];
-        let field = Field::new(lanes, self.modulus);
+    fn transform(&mut self, field: impl Field<L>) {
+        let (lanes, family) = (field.lanes(), &self.plane.families[self.family]);
         let sum = self.plane.shape.layout.sum();
         let all = L::vectors_mut(&mut self.scratch).chunks_exact_mut(sum);
         for (values, rows) in all.zip(self.words.chunks_exact_mut(sum * Self::ROW)) {
-            descend(lanes, self.modulus, family.row_node, values);
+            descend(field, self.modulus, family.row_node, values);
             for (row, &place) in rows.chunks_exact_mut(Self::ROW).zip(&family.row_places) {
                 let x = lanes.load(&values[usize::from(place)]);
                 row.copy_within(L::COUNT.., 0);
                 let new = &mut L::vectors_mut(&mut row[GIANTS..])[0];
-                lanes.store(field.canonical(field.below(field.four_p, x)), new);
+                lanes.store(field.residue(field.settle(x)), new);
             }
         }
     }
 
     /// The weights of the block of places from `first` on in orbit `orbit` of the family.
     #[inline(always)]
-    fn weights(&self, lanes: L, orbit: usize, first: usize, weights: &mut [u32]) {
+    fn weights(&self, field: impl Field<L>, orbit: usize, first: usize, weights: &mut [u32]) {
+        let lanes = field.lanes();
         let Plane { shape, orbits, .. } = self.plane;
         let cycle = self.cycle;
         for baby in 0..shape.plan.babies() {
@@ -368,7 +385,7 @@ impl<'a, L: Lanes> Window<'a, L> {
                 let mut square = [lanes.splat(0); 16];
                 for (l, vector) in square[..L::COUNT].iter_mut().enumerate() {
                     let m = (start + l) & (orbits.length - 1);
-                    *vector = self.point(lanes, orbit * cycle, orbit * orbits.length, m, kappa + l);
+                    *vector = self.point(field, orbit * cycle, orbit * orbits.length, m, kappa + l);
                 }
                 transpose(lanes, &mut square);
                 for (back, &vector) in square[..L::COUNT].iter().enumerate() {
@@ -383,20 +400,26 @@ impl<'a, L: Lanes> Window<'a, L> {
 
     /// `F` at slot m of an orbit, whose values and twists begin where said, and a vector of kappa.
     #[inline(always)]
-    fn point(&self, lanes: L, rows: usize, twists: usize, m: usize, kappa: usize) -> L::Vector {
-        let (sum, cycle) = (self.sum, self.cycle);
+    fn point(
+        &self,
+        field: impl Field<L>,
+        rows: usize,
+        twists: usize,
+        m: usize,
+        kappa: usize,
+    ) -> L::Vector {
+        let (lanes, sum, cycle) = (field.lanes(), self.sum, self.cycle);
         let count = self.count;
         let row = rows + (m & (cycle - 1));
         let last = (count - 1) * sum + row;
         let mut acc = lanes.load(L::at(&self.words, last * Self::ROW + kappa));
         if count > 1 {
-            let field = Field::new(lanes, self.modulus);
             let twist = Pair::splat(lanes, self.twists[twists + m]);
             for lane in (0..count - 1).rev() {
                 let value = lanes.load(L::at(&self.words, (lane * sum + row) * Self::ROW + kappa));
-                acc = lanes.add(field.mul(acc, twist), value);
+                acc = field.mul_then_add(acc, twist, value);
             }
-            acc = field.canonical(acc);
+            acc = field.residue(acc);
         }
         acc
     }
