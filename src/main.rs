@@ -1,5 +1,6 @@
 //! `subrosa`: private inference of language models for devices that trust nobody.
 
+mod bench;
 mod capped;
 mod cli;
 mod commands;

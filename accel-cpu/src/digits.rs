@@ -152,7 +152,7 @@ impl Digits for Halves {
 
     #[inline(always)]
     fn groups([low, low_high, high, high_high]: [i32; 4]) -> [i32; 4] {
-        [low + (low_high << 16), high + (high_high << 16), 0, 0]
+        [low.wrapping_add(low_high << 16), high.wrapping_add(high_high << 16), 0, 0]
     }
 
     #[inline(always)]
