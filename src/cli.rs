@@ -11,6 +11,7 @@ use device_client::choose::Choice;
 use kernel::params::ParameterId;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ pub(crate) enum Method {
     Masked,
     /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
     /// host. All units of a session are kept together, at its end. A host that is caught cheating is
-    /// refused for this method from then on
+    /// refused for this method and for direct and mixed mode from then on
     Direct,
 }
 
@@ -310,21 +311,30 @@ fn batch(text: &str) -> Result<ParameterId, String> {
     batch.ok_or_else(|| "must be 256, 512, 1024, 2048 or 4096".to_owned())
 }
 
-/// An address with its port: the usual one if there is none.
-fn host(text: &str) -> Result<String, String> {
+/// An address with its port, the usual one if there is none, in one form: hosts are compared by it.
+pub(crate) fn host(text: &str) -> Result<String, String> {
+    let text = &text.trim().to_ascii_lowercase();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, PORT).to_string());
+        return Ok(SocketAddr::new(ip.to_canonical(), PORT).to_string());
     }
     match text.rsplit_once(':') {
         _ if text.is_empty() || text.contains('/') => {
             Err("must be a name or an IP address, perhaps with a port".to_owned())
         }
         None => Ok(format!("{text}:{PORT}")),
-        Some((name, port)) if !name.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
-            Ok(text.to_owned())
+        Some((name, port)) => {
+            let port = port.parse::<NonZeroU16>().ok().filter(|_| !name.is_empty());
+            let port = port.ok_or("must end in a port from 1 to 65535")?;
+            let address = format!("{name}:{port}");
+            Ok(match address.parse::<SocketAddr>() {
+                Ok(address) if address.ip().to_canonical() != address.ip() => {
+                    SocketAddr::new(address.ip().to_canonical(), port.get()).to_string()
+                }
+                Ok(address) => address.to_string(),
+                Err(_) => address,
+            })
         }
-        Some(_) => Err("must end in a port from 1 to 65535".to_owned()),
     }
 }
 
@@ -348,6 +358,10 @@ mod tests {
             ("[::1]:80", "[::1]:80"),
             ("example.org", "example.org:7766"),
             ("example.org:80", "example.org:80"),
+            (" Example.ORG:080\n", "example.org:80"),
+            ("[0:0::1]:80", "[::1]:80"),
+            ("::ffff:127.0.0.1", "127.0.0.1:7766"),
+            ("[::ffff:127.0.0.1]:80", "127.0.0.1:80"),
         ];
         for (text, expected) in good {
             assert_eq!(host(text).as_deref(), Ok(expected));

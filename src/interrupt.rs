@@ -1,5 +1,6 @@
 //! Ctrl-C: it stops the display of a session, and not the session, whose length is public.
 
+use crate::distrust::Host;
 use anyhow::{Context, Result};
 use std::io;
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ struct State {
     in_session: AtomicBool,
     hidden: AtomicBool,
     leftovers: Mutex<Vec<PathBuf>>,
+    hosts: Mutex<Vec<Host>>,
 }
 
 impl Interrupts {
@@ -53,6 +55,13 @@ impl Interrupts {
     /// Names a file or folder that an interrupt must not leave behind.
     pub(crate) fn leaves_nothing_of(&self, path: PathBuf) {
         self.0.leftovers.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+    }
+
+    /// A host at this address: that it was caught is remembered at an interrupt too.
+    pub(crate) fn watched(&self, address: &str) -> Host {
+        let host = Host::new(address);
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).push(host.clone());
+        host
     }
 
     /// A session begins: the next interrupt is for the display alone.
@@ -97,6 +106,7 @@ impl Interrupts {
     }
 
     fn leave(&self, code: u8) -> ! {
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(Host::remember);
         for path in &*self.0.leftovers.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = std::fs::remove_dir_all(path).or_else(|_| std::fs::remove_file(path));
         }

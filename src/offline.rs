@@ -5,7 +5,7 @@ mod sessions;
 mod trial;
 
 use crate::cli::Method;
-use crate::distrust;
+use crate::distrust::Host;
 use crate::report::{Cheated, Phase};
 use crate::store_file;
 use anyhow::{Context, Result};
@@ -91,20 +91,11 @@ pub(crate) fn memory(bundle: &DeviceBundle<'_>, means: Means, phase: &Phase) -> 
     }
 }
 
-/// The methods that are left with a host: one that has failed a check prepares masked.
-fn allowed(method: Method, host: &str) -> Result<Method> {
-    match (method, distrust::check(host)) {
-        (Method::Auto, Err(_)) => Ok(Method::Masked),
-        (Method::Direct, Err(error)) => Err(error),
-        _ => Ok(method),
-    }
-}
-
 /// Fetches what `demand` needs into `store`, which has room for `room` units. Refused units are asked
-/// for again, under fresh keys, in later sessions; after a few the host is given up. A host whose
-/// answers have failed a check through direct mode is remembered, and asked in masked mode only.
+/// for again, under fresh keys, in later sessions, not through direct mode then; after a few the host is
+/// given up.
 pub(crate) async fn fetch(
-    host: &str,
+    host: &Host,
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,
     demand: &Demand<'_>,
@@ -112,11 +103,20 @@ pub(crate) async fn fetch(
     room: u64,
 ) -> Result<Phase> {
     let mut phase = Phase::default();
-    let mut means = Means { method: allowed(means.method, host)?, ..means };
+    let mut means = means;
+    if means.method == Method::Direct {
+        host.check()?;
+    }
     let mut trial = None;
     for attempt in 0..ATTEMPTS {
         if !plan::lacks(bundle.config(), demand, store) {
             return Ok(phase);
+        }
+        if means.method == Method::Auto
+            && let Err(error) = host.check()
+        {
+            eprintln!("--method auto is masked with this host: {error:#}");
+            means.method = Method::Masked;
         }
         if trial.is_none() {
             trial = Some(Trial::run(bundle, means)?);
@@ -127,12 +127,16 @@ pub(crate) async fn fetch(
         let count = plan.units();
         store_file::check_room(room, count)?;
         if attempt > 0 {
-            eprintln!("{count} units failed their check and were dropped: they are made anew");
+            eprintln!(
+                "{count} units failed their check and were dropped: they are made anew, and only \
+                 masked mode may be used with this host from now on"
+            );
             tokio::time::sleep(PAUSE).await;
         }
         eprintln!("{plan}");
         let started = Instant::now();
-        let outcome = sessions::run(host, bundle, store, &plan, means, &mut phase).await;
+        let sessions = sessions::run(host, bundle, store, &plan, means, &mut phase);
+        let outcome = host.session(sessions).await;
         phase.add_time(started.elapsed());
         phase.tokens = phase.tokens.max(plan.tokens);
         phase.batch = phase.batch.max(plan.batch);
@@ -140,16 +144,9 @@ pub(crate) async fn fetch(
             Some(method) if method != plan.method => Method::Auto,
             _ => plan.method,
         });
-        let direct = plan.method != Method::Masked;
-        if direct && phase.checks_failed > 0 {
-            distrust::remember(host)?;
-        }
         outcome.context("preparing correlations failed")?;
-        if direct && phase.checks_failed > 0 {
-            if means.method == Method::Direct {
-                break;
-            }
-            means.method = Method::Masked;
+        if means.method == Method::Direct && host.is_caught() {
+            break;
         }
     }
     if plan::lacks(bundle.config(), demand, store) {

@@ -3,7 +3,7 @@
 use crate::cli::{Mode, Request};
 use crate::device::BundleBytes;
 use crate::display::Display;
-use crate::distrust;
+use crate::distrust::Host;
 use crate::dump::LogitsFile;
 use crate::entropy::sampling_seed;
 use crate::interrupt::Interrupts;
@@ -73,8 +73,8 @@ fn schedule(request: &Request, prompt: usize, config: &ModelConfig) -> Result<Sc
 
 /// Who takes part in a run.
 pub(crate) struct Parties<'a> {
-    /// Address of the host.
-    pub(crate) host: String,
+    /// The host.
+    pub(crate) host: Host,
     /// The device's bundle.
     pub(crate) device: &'a BundleBytes,
     /// The device's store of correlations; without one they are kept in memory.
@@ -99,9 +99,6 @@ pub(crate) async fn run(
     let pace = request.pace(request.mode);
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
-    if request.mode != Mode::Masked {
-        distrust::check(&parties.host)?;
-    }
     let (offline, transcript, online) = phases(&run, request, parties, interrupts).await?;
 
     let mut report = Report {
@@ -197,6 +194,9 @@ async fn both_phases(
         let (host, means) = (&parties.host, request.means());
         offline = offline::fetch(host, run.bundle, store, &demand, means, room).await?;
     }
+    if request.mode != Mode::Masked {
+        parties.host.check()?;
+    }
     let products = run.schedule.product_count(run.bundle.config());
     let most = demonstrates.then(|| u32::try_from(products / 2).unwrap_or(u32::MAX));
     let (transcript, online) = session(run, request, parties, interrupts, store, most).await?;
@@ -215,19 +215,9 @@ async fn session(
     let mut display = Display::new(run.bundle, interrupts, &run.schedule, request.json);
     interrupts.session_begins();
     let (host, mode, batch) = (&parties.host, request.mode, request.batch);
-    let result = run.private(host, mode, store, most, batch, |event| display.show(event)).await;
+    let session = run.private(host, mode, store, most, batch, |event| display.show(event));
+    let result = host.session(session).await;
     drop(display);
-    // Before anything else can end the run: a failed check is remembered, whoever interrupts.
-    let failed = match &result {
-        Ok((_, online)) => online.checks_failed > 0,
-        Err(error) => error.is::<Cheated>(),
-    };
-    if failed {
-        // What the user is told first is that the host lies.
-        if let Err(error) = distrust::remember(host) {
-            tracing::warn!("{error:#}: use neither direct nor mixed mode with it");
-        }
-    }
     let (transcript, online) = result?;
     interrupts.session_ends()?;
     Ok((transcript, online))
@@ -253,9 +243,12 @@ async fn beside_masked(
         Event::Token { .. } => bar.inc(1),
         Event::Logits { .. } => {}
     });
-    let outcome = masked.await;
+    let outcome = host.session(masked).await;
     bar.finish_and_clear();
     let (transcript, online) = outcome?;
+    if online.checks_failed > 0 {
+        return Err(Cheated::Online { failed: online.checks_failed }.into());
+    }
     Ok(Masked {
         offline,
         online,

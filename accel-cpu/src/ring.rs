@@ -10,7 +10,8 @@
 //! | weights times baby steps | `inner` |
 //! | giant steps, final trace, modulus switch | `giants` |
 //!
-//! Everything is written once, over the vectors of [`Lanes`], and in residues below `2^29`.
+//! Everything is written once, over the vectors of [`Lanes`] and the two kinds of `arithmetic` that
+//! primes below `2^29` and above `2^31` need.
 
 mod accelerator;
 mod arithmetic;

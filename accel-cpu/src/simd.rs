@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// [`RingOps`] with the vectors of the best [`Level`](crate::Level) of the processor.
 ///
 /// Transforms modulo every prime of the kernel but the toys are on vectors: [`T`](kernel::prime::T)
-/// too, which fills a word, at about six tenths of the speed of the others. Toys, degrees too small
+/// too, whose residues fill a word, at about half the speed of the others. Toys, degrees too small
 /// for vectors, and [`RingOps::mul_add_assign`] are left to [`Scalar`]. The transforms are vector
 /// multiplications, additions, comparisons and minima in an order that depends on the prime and the
 /// degree alone: constant time.

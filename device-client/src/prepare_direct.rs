@@ -163,6 +163,13 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
         DirectUnit::open(bundle, *rule, group, seed, cipher, words, poison)
     }
 
+    /// Whether a check of an answer has failed. For a session that has ended early: in one that goes on
+    /// nothing may depend on it.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.poison.reveal()
+    }
+
     /// Ends the session, all units of which are held by `store`: they become available if every check
     /// of every token held, and are erased otherwise. Returns whether they were kept. The key and all
     /// working memory are erased.
@@ -183,7 +190,8 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
 /// later session.
 ///
 /// # Errors
-/// [`PrepareError`]; no unit of the session is kept.
+/// [`PrepareError`]; no unit of the session is kept. If a check had failed before, all units have been
+/// reported as refused.
 pub async fn prepare_direct<S, R, Io, C, N>(
     io: Io,
     bundle: &DeviceBundle<'_>,
@@ -224,21 +232,54 @@ where
     }
     let receiving = Receiving(store);
     for &group in units {
-        let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
-        let mut unit = session.unit(group, &seed)?;
-        unit.begin(receiving.0)?;
-        let length = unit.request(payload(frame)?)?;
-        link.send(FrameType::Product, frame, length).await?;
-        observe(link.event());
-        let reply = link.receive(FrameType::ProductReply, frame).await?;
-        unit.response(reply, receiving.0)?;
-        observe(link.event());
+        let exchanged =
+            exchange(&mut session, &mut link, receiving.0, group, entropy, frame, &mut observe);
+        if let Err(error) = exchanged.await {
+            // Whoever breaks a session off has failed the checks of its answers all the same.
+            if session.has_failed() {
+                report(units, false, &mut observe);
+            }
+            return Err(error);
+        }
     }
     // All answers are there: a link that breaks now takes nothing away. What the verdict does to the
     // store comes behind the last byte.
     let _ = link.send(FrameType::Bye, frame, 0).await;
     observe(link.event());
     let kept = session.finish(receiving.0)?;
+    report(units, kept, &mut observe);
+    Ok(())
+}
+
+fn report(units: &[GroupId], kept: bool, observe: &mut impl FnMut(PrepareEvent)) {
     units.iter().for_each(|&group| observe(PrepareEvent::Unit { group, kept }));
+}
+
+/// One unit of a session.
+async fn exchange<S, R, Io, C, N>(
+    session: &mut DirectPreparation<'_, S, R>,
+    link: &mut Link<Io>,
+    store: &mut C,
+    group: GroupId,
+    entropy: &mut N,
+    frame: &mut [u8],
+    observe: &mut impl FnMut(PrepareEvent),
+) -> Result<(), PrepareError<Io::Error>>
+where
+    S: DirectSet,
+    R: RingOps,
+    Io: Read + Write,
+    C: CorrelationStore,
+    N: Entropy,
+{
+    let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
+    let mut unit = session.unit(group, &seed)?;
+    unit.begin(store)?;
+    let length = unit.request(payload(frame)?)?;
+    link.send(FrameType::Product, frame, length).await?;
+    observe(link.event());
+    let reply = link.receive(FrameType::ProductReply, frame).await?;
+    unit.response(reply, store)?;
+    observe(link.event());
     Ok(())
 }

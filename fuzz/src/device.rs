@@ -6,36 +6,44 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use device_client::client::Client;
 use device_client::decoder::Decoder;
+use device_client::direct::DirectMemory;
 use device_client::generate::Multiply;
 use device_client::masked::{MaskedSession, frame_bytes, masked_words};
 use device_client::prepare::{PrepareMemory, prepare};
+use device_client::prepare_direct::{
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
+    prepare_direct_words,
+};
 use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::Connector;
 use device_client::unit::{UnitWorkspace, unit_words};
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel::model::GroupId;
-use kernel::params::{InsecureMasked16x1, ParameterSet};
+use kernel::params::{InsecureDirect64, InsecureMasked16x1, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::wire::{HEADER_BYTES, SessionId};
 
 type Set = InsecureMasked16x1;
+/// With keys, small as the model is.
+type DirectSet = InsecureDirect64;
 /// Largest payload of the device.
 const PAYLOAD: usize = 1000;
 /// What the device prepares, and on which schedule it generates.
 pub(crate) const UNITS: [GroupId; 2] = [GroupId(1), GroupId(4)];
 const TOKENS: usize = 2;
 
-/// What a host says to a device, in one phase or the other by the first byte. Whatever it is, the
+/// A device over a link: what it says.
+pub(crate) type Device = fn(Link) -> Vec<u8>;
+
+/// What a device does, by the first byte of what it is given.
+pub(crate) const DEVICES: [Device; 3] = [preparing, generating, preparing_direct];
+
+/// What a host says to a device, in one kind of session by the first byte. Whatever it is, the
 /// device's store holds what it says it holds.
 pub fn device(data: &[u8]) {
-    let Some((phase, heard)) = data.split_first() else { return };
-    let link = Link { heard: heard.to_vec(), read: 0, said: Vec::new() };
-    if phase % 2 == 0 {
-        preparing(link)
-    } else {
-        generating(link)
-    };
+    let Some((kind, heard)) = data.split_first() else { return };
+    DEVICES[usize::from(*kind) % DEVICES.len()](link(heard.to_vec()));
 }
 
 /// A link on which everything has been said already.
@@ -79,7 +87,7 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-pub(crate) fn preparing(mut link: Link) -> Vec<u8> {
+fn preparing(mut link: Link) -> Vec<u8> {
     let bundle = MODEL.bundle();
     let mut store = MemoryStore::new(&CONFIG);
     let (mut words, mut noise) = (vec![0; unit_words::<Set>()], vec![0; Set::N]);
@@ -97,6 +105,41 @@ pub(crate) fn preparing(mut link: Link) -> Vec<u8> {
     ));
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0), "erased");
     assert!(store.put_row(&[0; Set::N]).is_err(), "the unit under way is abandoned");
+    holds_what_is_exact(&mut store);
+    link.said
+}
+
+fn preparing_direct(mut link: Link) -> Vec<u8> {
+    let bundle = MODEL.bundle();
+    let mut store = MemoryStore::new(&CONFIG);
+    let rule = preparation_rule::<DirectSet>(&bundle).unwrap();
+    let mut residues = vec![0; DirectMemory::words::<DirectSet>()];
+    let mut results = vec![0; DirectMemory::results::<DirectSet>()];
+    let mut noise = vec![0; DirectSet::N];
+    let mut words = vec![0; prepare_direct_words(&rule)];
+    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    let cipher = DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise };
+    let memory = PrepareDirectMemory { cipher, words: &mut words, frame: &mut frame };
+    let ended = now(prepare_direct::<DirectSet, Scalar, _, _, _>(
+        &mut link,
+        &bundle,
+        &mut store,
+        &UNITS,
+        &mut Rng(1),
+        memory,
+        |_| {},
+    ));
+    assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0), "erased");
+    assert!(store.put_row(&vec![0; rule.tokens()]).is_err(), "the unit under way is abandoned");
+    let held: Vec<u32> = UNITS.iter().map(|&group| store.available(group)).collect();
+    let all = vec![rule.tokens() as u32; UNITS.len()];
+    assert!(held == vec![0; UNITS.len()] || (held == all && ended.is_ok()), "all units or none");
+    holds_what_is_exact(&mut store);
+    link.said
+}
+
+/// Takes out what a store holds: every correlation is right.
+fn holds_what_is_exact(store: &mut MemoryStore) {
     let held: Vec<u32> = CONFIG.groups().map(|group| store.available(group)).collect();
     store.reserve(&|group| held[group.0 as usize]).unwrap();
     for group in CONFIG.groups() {
@@ -107,7 +150,6 @@ pub(crate) fn preparing(mut link: Link) -> Vec<u8> {
             assert_eq!(z, MODEL.engine.product(group, 1, &r).unwrap(), "what is kept is exact");
         }
     }
-    link.said
 }
 
 struct Once<'l>(Option<&'l mut Link>);
@@ -124,7 +166,7 @@ impl<'l> Connector for Once<'l> {
     }
 }
 
-pub(crate) fn generating(mut link: Link) -> Vec<u8> {
+fn generating(mut link: Link) -> Vec<u8> {
     let bundle = MODEL.bundle();
     let schedule = Schedule::new(&CONFIG, TOKENS as u32, 1, TOKENS as u32).unwrap();
     let mut store = MemoryStore::new(&CONFIG);

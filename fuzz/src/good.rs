@@ -1,6 +1,6 @@
 //! Inputs that are accepted: what damage begins with.
 
-use crate::device::{Link, generating, link, preparing};
+use crate::device::{DEVICES, Device, link};
 use crate::model::{CONFIG, MODEL};
 use crate::random::Rng;
 use crate::session::host;
@@ -11,7 +11,7 @@ use kernel::stream::Seed;
 use serde_json::{Map, Value, json};
 
 /// What a device says and hears in a conversation: each answer lets it say more.
-fn conversation(device: fn(Link) -> Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+fn conversation(device: Device) -> (Vec<u8>, Vec<u8>) {
     let (mut said, mut heard) = (Vec::new(), Vec::new());
     loop {
         let more = device(link(heard.clone()));
@@ -30,8 +30,7 @@ fn with_mode(mode: u8, bytes: &[u8]) -> Vec<u8> {
 /// Frames of both sides.
 #[must_use]
 pub fn wire() -> Vec<Vec<u8>> {
-    let talks = [conversation(preparing), conversation(generating)];
-    talks.into_iter().flat_map(|(said, heard)| [said, heard]).collect()
+    DEVICES.map(conversation).into_iter().flat_map(|(said, heard)| [said, heard]).collect()
 }
 
 /// Residues modulo either prime.
@@ -53,14 +52,15 @@ pub fn device_bundle() -> Vec<Vec<u8>> {
 /// What devices say, to be taken as it is and to be put right.
 #[must_use]
 pub fn session() -> Vec<Vec<u8>> {
-    let said = [conversation(preparing).0, conversation(generating).0];
-    said.iter().flat_map(|said| [with_mode(0, said), with_mode(1, said)]).collect()
+    let talks = DEVICES.map(conversation);
+    talks.iter().flat_map(|(said, _)| [with_mode(0, said), with_mode(1, said)]).collect()
 }
 
 /// What hosts say.
 #[must_use]
 pub fn device() -> Vec<Vec<u8>> {
-    vec![with_mode(0, &conversation(preparing).1), with_mode(1, &conversation(generating).1)]
+    let talks = (0..).zip(DEVICES.map(conversation));
+    talks.map(|(kind, (_, heard))| with_mode(kind, &heard)).collect()
 }
 
 /// Stores with some units.
@@ -186,7 +186,7 @@ mod tests {
     /// Damage to what is refused anyway finds little.
     #[test]
     fn good_inputs_are_good() {
-        for (said, heard) in [conversation(preparing), conversation(generating)] {
+        for (said, heard) in DEVICES.map(conversation) {
             let (_, last) = said.split_last_chunk::<HEADER_BYTES>().unwrap();
             assert_eq!(Header::decode(last).map(|header| header.frame), Ok(FrameType::Bye));
             let fault = |header: Header| header.frame == FrameType::Fault;

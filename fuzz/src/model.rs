@@ -104,6 +104,6 @@ pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| {
     };
     let file = write_device(&parts).unwrap();
     let rows = |group: GroupId| Some(Rows(weights.get(group.0 as usize)?.clone()));
-    let engine = Engine::load(Arc::new(Reference::default()), CONFIG, DIGEST, rows).unwrap();
+    let engine = Engine::load_direct(Arc::new(Reference::default()), CONFIG, DIGEST, rows).unwrap();
     Model { engine: Arc::new(engine), words: aligned(&file), file }
 });

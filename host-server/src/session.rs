@@ -150,7 +150,9 @@ impl Session {
                     None => Need::product(length, shape, tokens),
                 })
             }
-            (State::DirectUnits(units), FrameType::EvaluationKey) => Some(units.key_need()),
+            (State::DirectUnits(units), FrameType::EvaluationKey) => {
+                Some(Need::keys(units.key_bytes()))
+            }
             (State::DirectUnits(units), FrameType::Product) => {
                 Some(units.unit_need(header.length as usize))
             }
@@ -204,19 +206,12 @@ impl Session {
             Purpose::PrepareDirect { seeds, units } => {
                 let most = self.limits.units;
                 let units = DirectUnits::open(&self.engine, hello, set, &seeds, units, most)?;
+                self.check_keys(units.key_bytes())?;
                 State::DirectUnits(Box::new(units))
             }
             _ => {
                 let online = Online::open(&self.engine, hello, set)?;
-                let (needed, allowed) = (online.key_bytes(), self.limits.key_bytes);
-                if needed > allowed {
-                    tracing::warn!(
-                        needed,
-                        allowed,
-                        "evaluation keys need more bytes than they may hold"
-                    );
-                    return Err(FaultCode::Limits.into());
-                }
+                self.check_keys(online.key_bytes())?;
                 // Products go on with the first that is not answered, and so do their numbers.
                 self.received = hello.answered.checked_add(1).ok_or(FaultCode::Limits)?;
                 State::Online(Box::new(online))
@@ -232,6 +227,15 @@ impl Session {
             }
         }
         Ok(Action::Send(frame))
+    }
+
+    fn check_keys(&self, needed: usize) -> Result<(), Refusal> {
+        let allowed = self.limits.key_bytes;
+        if needed > allowed {
+            tracing::warn!(needed, allowed, "evaluation keys need more bytes than they may hold");
+            return Err(FaultCode::Limits.into());
+        }
+        Ok(())
     }
 
     fn key(&mut self, payload: &[u8]) -> Result<Action, Refusal> {

@@ -107,3 +107,5 @@ pub use decrypt::decrypt_switched_into;
 pub use evaluation_key::{evaluation_key_body_into, key_coordinate};
 pub use modulus_switch::{BODY_BITS, MASK_BITS, switch_into};
 pub use shape::{DirectShape, LimbShape, MAX_LIMBS};
+
+pub(crate) use decrypt::round_to_plain;

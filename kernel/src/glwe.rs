@@ -48,6 +48,7 @@
 
 mod decrypt;
 mod encrypt;
+mod key_block;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,9 @@ mod tests;
 pub use decrypt::decrypt_into;
 pub use encrypt::{EncryptScratch, encrypt_seeded_into};
 pub use secret::SecretKey;
+
+pub(crate) use decrypt::phase;
+pub(crate) use key_block::KeyBlock;
 
 /// A buffer that does not have the length that the parameter set asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

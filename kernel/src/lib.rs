@@ -15,6 +15,7 @@
 //! | [`galois`], [`gadget`] | automorphisms, and the digits of key switching |
 //! | [`trace`] | the layout and the order of an encrypted matrix product |
 //! | [`direct`] | direct mode: evaluation keys, modulus switch, decryption, noise |
+//! | [`hybrid`] | key switching with a special modulus, hoisted, for other parameters |
 //! | `native` | GLWE modulo 2^64, as the `tfhe` crate has it |
 //! | [`mask`] | one-time masks: `c = x + r`, `y = d - z` |
 //! | [`check`] | the linear check that catches a cheating host |
@@ -130,7 +131,10 @@ pub mod direct;
 pub mod gadget;
 pub mod galois;
 pub mod glwe;
+pub mod hybrid;
 pub mod mask;
+#[cfg(test)]
+mod measure;
 pub mod model;
 #[cfg(feature = "hazmat")]
 pub mod native;

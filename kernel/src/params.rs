@@ -109,6 +109,7 @@ pub trait DirectSet: ParameterSet {
 /// | 4 | `Masked512x8` | 512 | 8 |
 /// | 5 | `Masked256x16` | 256 | 16 |
 /// | 16 | `Direct4096` | 4096 | 1 |
+/// | 0xe0, not on the wire | `Hybrid4096` | 4096 | 1 |
 /// | 0xf0 | `InsecureMasked16x1` (`hazmat`) | 16 | 1 |
 /// | 0xf2 | `InsecureDirect64` (`hazmat`) | 64 | 1 |
 /// | 0xf3 | `InsecureDirect8` (`hazmat`) | 8 | 1 |
@@ -150,6 +151,14 @@ pub enum ParameterId {
     /// [`InsecureDirect8`].
     #[cfg(feature = "hazmat")]
     InsecureDirect8 = 0xf3,
+    /// [`Hybrid4096`]; never on the wire.
+    Hybrid4096 = 0xe0,
+    /// [`InsecureHybrid64`]; never on the wire.
+    #[cfg(feature = "hazmat")]
+    InsecureHybrid64 = 0xe1,
+    /// [`InsecureHybrid8`]; never on the wire.
+    #[cfg(feature = "hazmat")]
+    InsecureHybrid8 = 0xe2,
 }
 
 macro_rules! parameter_sets {
@@ -243,6 +252,13 @@ parameter_sets! {
     InsecureToy4x1: N 4, K 1, InsecureT17, InsecureDelta97, insecure;
 }
 
+// Here, because a macro is known only below its definition.
+mod hybrid;
+
+pub use hybrid::{Hybrid4096, HybridSet};
+#[cfg(feature = "hazmat")]
+pub use hybrid::{InsecureHybrid8, InsecureHybrid64};
+
 impl ParameterId {
     /// The set with this number on the wire, if this build offers it.
     #[must_use]
@@ -298,6 +314,11 @@ impl ParameterId {
             Self::InsecureDirect64 => of::<InsecureDirect64>(),
             #[cfg(feature = "hazmat")]
             Self::InsecureDirect8 => of::<InsecureDirect8>(),
+            Self::Hybrid4096 => of::<Hybrid4096>(),
+            #[cfg(feature = "hazmat")]
+            Self::InsecureHybrid64 => of::<InsecureHybrid64>(),
+            #[cfg(feature = "hazmat")]
+            Self::InsecureHybrid8 => of::<InsecureHybrid8>(),
         }
     }
 }

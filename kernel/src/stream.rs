@@ -43,6 +43,9 @@
 //! | 3 | the key of the device's store: [`Label::Store`] | the device |
 //! | 4 | the key of a unit's images at rest: [`Label::Seal`] | the device |
 //! | 5 | the noise of a direct session's evaluation keys: [`Label::EvaluationKey`] | the device |
+//! | 6 | the noise of evaluation keys over q P: [`Label::HybridKey`] | whoever makes the keys |
+//!
+//! Label 6 is that of the module [`hybrid`](crate::hybrid), and not of the protocol.
 //!
 //! # Example
 //! ```
@@ -160,6 +163,9 @@ pub enum Label {
     /// The seed of the noise of a direct session's evaluation keys; their masks' public seed is
     /// derived from it in turn.
     EvaluationKey = 5,
+    /// The seed of the noise of [hybrid](crate::hybrid) evaluation keys; their masks' public seed is
+    /// derived from it in turn. So neither shares a coordinate with keys of direct mode.
+    HybridKey = 6,
 }
 
 /// The seed of a unit's mask polynomials. The host knows it.

@@ -10,6 +10,8 @@ mod direct;
 mod examples;
 #[path = "document/page.rs"]
 mod page;
+#[path = "document/preparation.rs"]
+mod preparation;
 #[path = "document/quantiser.rs"]
 mod quantiser;
 #[path = "document/streams.rs"]
@@ -49,6 +51,8 @@ const MARKS: &[(&str, Compare)] = &[
     ("switch", direct::switch),
     ("direct", direct::example),
     ("session-keys", direct::session_keys),
+    ("preparation", preparation::session),
+    ("preparation-units", preparation::units),
 ];
 
 #[test]

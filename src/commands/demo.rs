@@ -47,7 +47,7 @@ pub(super) fn run(options: &Demo) -> Result<()> {
     let server = HostThread::start(engine)?;
     eprintln!("{model}: host on {} ({backend})", server.address);
     let parties = Parties {
-        host: server.address.to_string(),
+        host: interrupts.watched(&server.address.to_string()),
         device: &bytes,
         store: None,
         weights: Some(&weights),

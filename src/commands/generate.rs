@@ -11,7 +11,7 @@ pub(super) fn run(options: &Generate) -> Result<()> {
     let bytes = BundleBytes::read(&options.model)?;
     let job = Job::new(&options.request, bytes.parse()?.config(), &options.model)?;
     let parties = Parties {
-        host: options.host.clone(),
+        host: interrupts.watched(&options.host),
         device: &bytes,
         store: Some(store_file::path(options.correlations.as_deref(), &options.model)),
         weights: None,

@@ -10,7 +10,7 @@ use device_client::store::CorrelationStore;
 /// `subrosa prepare`.
 pub(super) fn run(options: &Prepare) -> Result<()> {
     // Ctrl-C ends the program: finished units are durable, the one under way is burned.
-    let _interrupts = Interrupts::listen()?;
+    let interrupts = Interrupts::listen()?;
     let bytes = BundleBytes::read(&options.model)?;
     let bundle = bytes.parse()?;
     let path = store_file::path(options.correlations.as_deref(), &options.model);
@@ -19,7 +19,8 @@ pub(super) fn run(options: &Prepare) -> Result<()> {
     let mut store = store_file::open_or_create(&path, &bundle, units)?;
     let (demand, room) = (Demand::Tokens(options.tokens), store.room() as u64);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let fetched = offline::fetch(&options.host, &bundle, &mut store, &demand, means, room);
+    let host = interrupts.watched(&options.host);
+    let fetched = offline::fetch(&host, &bundle, &mut store, &demand, means, room);
     let phase = runtime.block_on(fetched)?;
     let config = bundle.config();
     let held = config.groups().map(|group| store.available(group)).min().unwrap_or(0);

@@ -2,6 +2,7 @@
 
 use super::plan::{Part, Plan};
 use super::{Means, Set};
+use crate::distrust::Host;
 use crate::entropy::SystemEntropy;
 use crate::link::Link;
 use crate::progress;
@@ -27,7 +28,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(900);
 
 pub(super) async fn run(
-    host: &str,
+    host: &Host,
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,
     plan: &Plan,
@@ -48,24 +49,33 @@ pub(super) async fn run(
 }
 
 /// Counts what happens.
-fn observe<'p>(phase: &'p mut Phase, bar: &'p ProgressBar) -> impl FnMut(PrepareEvent) + 'p {
+fn observe<'p>(
+    host: &'p Host,
+    phase: &'p mut Phase,
+    bar: &'p ProgressBar,
+) -> impl FnMut(PrepareEvent) + 'p {
     move |event| match event {
         PrepareEvent::Bytes { up, down } => {
             phase.bytes_up += up;
             phase.bytes_down += down;
             bar.inc(up + down);
         }
-        PrepareEvent::Unit { kept: true, .. } => phase.checks_passed += 1,
-        PrepareEvent::Unit { kept: false, .. } => phase.checks_failed += 1,
+        PrepareEvent::Unit { kept, .. } => {
+            host.note(!kept);
+            let count = if kept { &mut phase.checks_passed } else { &mut phase.checks_failed };
+            *count += 1;
+        }
     }
 }
 
-async fn connect(host: &str) -> Result<Link> {
-    Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))
+async fn connect(host: &Host) -> Result<Link> {
+    let address = host.address();
+    let link = Link::connect(address, PATIENCE).await;
+    link.with_context(|| format!("connecting to {address}"))
 }
 
 async fn masked<S: MaskedSet>(
-    host: &str,
+    host: &Host,
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,
     part: &Part,
@@ -87,15 +97,15 @@ async fn masked<S: MaskedSet>(
         &units,
         &mut SystemEntropy,
         memory,
-        observe(phase, &bar),
+        observe(host, phase, &bar),
     )
     .await;
     bar.finish_and_clear();
-    result.with_context(|| format!("the session with {host} ended early"))
+    result.with_context(|| format!("the session with {} ended early", host.address()))
 }
 
 async fn direct(
-    host: &str,
+    host: &Host,
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,
     part: &Part,
@@ -121,11 +131,14 @@ async fn direct(
         &units,
         &mut SystemEntropy,
         memory,
-        observe(phase, &bar),
+        observe(host, phase, &bar),
     )
     .await;
     bar.finish_and_clear();
     result.with_context(|| {
-        format!("the session with {host} ended early, and none of its correlations is kept")
+        format!(
+            "the session with {} ended early, and none of its correlations is kept",
+            host.address()
+        )
     })
 }

@@ -1,6 +1,7 @@
 use super::link::TcpConnector;
 use super::{Run, Transcript};
 use crate::cli::Mode;
+use crate::distrust::Host;
 use crate::entropy::SystemEntropy;
 use crate::pace::Pace;
 use crate::report::{Cheated, Phase};
@@ -65,7 +66,7 @@ impl Run<'_> {
     /// `most` products.
     pub(crate) async fn private(
         &self,
-        host: &str,
+        host: &Host,
         mode: Mode,
         store: &mut impl CorrelationStore,
         most: Option<u32>,
@@ -102,7 +103,7 @@ impl Run<'_> {
 
     async fn over<M: session::Mode>(
         &self,
-        host: &str,
+        host: &Host,
         mode: Mode,
         session: Session<'_, M>,
         mut observe: impl FnMut(&Event<'_>),
@@ -110,15 +111,18 @@ impl Run<'_> {
         let mut request = vec![0; self.frame_bytes(mode)];
         let mut reply = vec![0; self.frame_bytes(mode)];
         let pace = Pace::new(self.pace);
-        let connector = TcpConnector::new(host, &pace).await?;
+        let connector = TcpConnector::new(host.address(), &pace).await?;
         let started = Instant::now();
         let mut client = Client::open(session, connector, &mut request, &mut reply)
             .await
-            .with_context(|| format!("opening a session with {host}"))?;
+            .with_context(|| format!("opening a session with {}", host.address()))?;
         let (opening_up, _) = client.bytes();
         let mut prompt_seconds = None;
         let transcript = self
             .drive(&mut client, |event| {
+                if let Event::Logits { sound, .. } | Event::Token { sound, .. } = event {
+                    host.note(!sound);
+                }
                 if let Event::Prefill { rows, of } = event
                     && rows == of
                 {
@@ -127,6 +131,7 @@ impl Run<'_> {
                 observe(event);
             })
             .await;
+        host.note(client.failures() > 0);
         let transcript = match transcript {
             Ok(transcript) => transcript,
             Err(_) if client.failures() > 0 => {

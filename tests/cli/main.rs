@@ -4,6 +4,7 @@
 mod bundles;
 mod checkpoints;
 mod demo;
+mod distrust;
 mod files;
 mod halves;
 mod help;

@@ -8,18 +8,18 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 3";
+pub(crate) const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 3";
 /// Frames of the host: a welcome, then one for each product.
 const PRODUCT: usize = 7;
 /// In direct mode the highest bit of a mask's first word, in masked mode a bit of the first word.
-const LIE: Spoil = |frame| frame[HEADER + 8 + 5] ^= 2;
+pub(crate) const LIE: Spoil = |frame| frame[HEADER + 8 + 5] ^= 2;
 
 /// Where hosts that failed a check are remembered.
-fn list() -> PathBuf {
+pub(crate) fn list() -> PathBuf {
     state().join("subrosa/distrusted-hosts")
 }
 
-fn generate(bundles: &Bundles, host: &str, mode: &str) -> Outcome {
+pub(crate) fn generate(bundles: &Bundles, host: &str, mode: &str) -> Outcome {
     run(bundles.generate(host, &format!("{OPTIONS} --mode {mode}")))
 }
 
@@ -129,7 +129,7 @@ fn lies_are_remembered_in_any_mode_and_however_the_session_ends() {
     bundles.provision(36);
     // The last line has no end, as after a power cut.
     fs::create_dir_all(list().parent().unwrap()).unwrap();
-    fs::write(list(), "EXAMPLE.org:7766").unwrap();
+    fs::write(list(), "EXAMPLE.org").unwrap();
     let liar = spoiling(&host, PRODUCT, LIE);
     generate(&bundles, &liar, "masked").failed(3, &["the host's answers are wrong: "]);
     generate(&bundles, &liar, "direct").failed(1, &["only masked mode may be used with it"]);
@@ -145,7 +145,7 @@ fn lies_are_remembered_in_any_mode_and_however_the_session_ends() {
     let said = ["the host's answers are wrong: ", " checks failed, so nothing after the first"];
     generate(&bundles, &leaving, "direct").failed(3, &said).one_line();
     let listed = fs::read_to_string(list()).unwrap();
-    assert_eq!(listed, format!("EXAMPLE.org:7766\n{liar}\n{leaving}\n"));
+    assert_eq!(listed, format!("EXAMPLE.org\n{liar}\n{leaving}\n"));
 }
 
 /// A list that cannot be read holds up direct and mixed mode, and no other; a lie is still told first.

@@ -5,12 +5,12 @@ use std::fs;
 
 const OPTIONS: &str = "--json --pace 0 --prompt-ids 0,84,104 --tokens 5 --seed 1 --temperature 1";
 
-fn prepare(bundles: &Bundles, host: &str, options: &str) -> Outcome {
+pub(crate) fn prepare(bundles: &Bundles, host: &str, options: &str) -> Outcome {
     run(words(&format!("prepare --host {host} {options} --model"), &[&bundles.device()]))
 }
 
 #[track_caller]
-fn says(end: &Outcome, said: &[&str]) {
+pub(crate) fn says(end: &Outcome, said: &[&str]) {
     for said in said {
         assert!(end.stderr.contains(said), "{said:?} is not in {}", end.stderr);
     }

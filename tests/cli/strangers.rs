@@ -102,6 +102,18 @@ fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
 /// A proxy before a host that lets `spoil` change frame `target` of what comes down, in its first
 /// connection.
 pub(crate) fn spoiling(host: &Host, target: usize, spoil: Spoil) -> String {
+    tampering(host, move |index, frame| {
+        if index == target {
+            spoil(frame);
+        }
+    })
+}
+
+/// The same for all frames, by their numbers.
+pub(crate) fn tampering(
+    host: &Host,
+    tamper: impl Fn(usize, &mut Vec<u8>) + Send + 'static,
+) -> String {
     let host = host.address.clone();
     let links = Arc::new(AtomicUsize::new(0));
     serve(move |device| {
@@ -116,8 +128,8 @@ pub(crate) fn spoiling(host: &Host, target: usize, spoil: Spoil) -> String {
         let (mut from_host, mut to_device) = (host, device);
         for index in 0.. {
             let Some(mut frame) = frame(&mut from_host) else { break };
-            if first && index == target {
-                spoil(&mut frame);
+            if first {
+                tamper(index, &mut frame);
             }
             if to_device.write_all(&frame).is_err() {
                 break;

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import direct
 import direct_cases
+import hybrid
 import lattice
+import preparation
 import protocol
 import quantise
 import streams
@@ -443,7 +445,7 @@ def bodies():
     model = seed("model digest")
     seeds = [seed("ciphertexts").hex(), seed("keys").hex()]
     for purpose in [["Prepare", 0], ["Prepare", 300], ["Masked", 16, 127, 128], ["Masked", 2**32 - 1, 1, 16384],
-                    ["Direct", *seeds, 16, 127, 8], ["Mixed", *seeds, 300, 48, 64, 130]]:
+                    ["Direct", *seeds, 16, 127, 8], ["Mixed", *seeds, 300, 48, 64, 130], ["PrepareDirect", *seeds, 300]]:
         for answered, max_payload in [(0, protocol.MAX_PAYLOAD), (2**21, 4096)]:
             fields = {"answered": answered, "max_payload": max_payload}
             yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, **fields,
@@ -471,7 +473,8 @@ def packed():
 
 SECTIONS = [primes, seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
-            headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS]
+            headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
+            *hybrid.SECTIONS, *preparation.SECTIONS]
 
 
 def generate():

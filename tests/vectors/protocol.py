@@ -29,7 +29,7 @@ def varint(value):
 def hello(digest, purpose, answered, max_payload):
     """Postcard: fields in order, a variant by its number, byte arrays as they are."""
     kind, *fields = purpose
-    variant = ["Prepare", "Masked", "Direct", "Mixed"].index(kind)
+    variant = ["Prepare", "Masked", "Direct", "Mixed", "PrepareDirect"].index(kind)
     fields = [bytes.fromhex(f) if isinstance(f, str) else varint(f) for f in fields]
     return digest + varint(variant) + b"".join(fields) + varint(answered) + varint(max_payload)
 

@@ -34,7 +34,7 @@ pub(super) trait Field<L: Lanes>: Copy {
         b: L::Vector,
         w: Pair<L>,
     ) -> (L::Vector, L::Vector);
-    /// `(a + b, (a - b) w)`: a step of an inverse transform, from residues.
+    /// `(a + b, (a - b) w)`: a step of an inverse transform, from residues or what such steps leave.
     fn join(self, a: L::Vector, b: L::Vector, w: Pair<L>) -> (L::Vector, L::Vector);
     /// What steps of a forward transform have left, settled.
     fn settle(self, x: L::Vector) -> L::Vector;

@@ -10,7 +10,7 @@ use core::ops::Range;
 /// Mask and body of a sum of digits times a key, before its permutation, in the slots `slots`
 /// of a limb: `sum_e digit_e key_e`.
 ///
-/// Digits are settled.
+/// Digits are settled, and at most sixteen: as many products with residues lazy sums hold.
 #[inline(always)]
 pub(super) fn multiply<L: Lanes>(
     lanes: L,

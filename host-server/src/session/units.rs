@@ -39,9 +39,9 @@ impl DirectUnits {
         self.direct.awaits_key()
     }
 
-    /// What the next element of a key leads to.
-    pub(super) fn key_need(&self) -> Need {
-        Need::keys(self.direct.key_bytes())
+    /// Bytes that the session's keys take in all, of those that have not come.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.direct.key_bytes()
     }
 
     /// What a unit leads to whose request has `payload` bytes: its group is not known yet.

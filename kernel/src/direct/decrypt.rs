@@ -1,6 +1,6 @@
 use super::{BODY_BITS, MASK_BITS};
 use crate::glwe::{LengthError, SecretKey};
-use crate::params::DirectSet;
+use crate::params::{DirectSet, ParameterSet};
 use crate::prime::Prime;
 use crate::ring::RingOps;
 
@@ -61,7 +61,6 @@ pub fn decrypt_switched_into<S: DirectSet, R: RingOps>(
     mask_times_key::<S, S::Second, R>(key, 1, mask, second);
     let (p, q) = (u64::from(S::First::VALUE), u64::from(S::Second::VALUE));
     let inverse = S::Second::inv(S::Second::reduce(p));
-    let t = u64::from(S::Plain::VALUE);
     let mut left = message.len();
     for ((m, &body), exponent) in message.iter_mut().zip(bodies).zip(exponents) {
         let (u, v) = (first[exponent % S::N], second[exponent % S::N]);
@@ -72,15 +71,20 @@ pub fn decrypt_switched_into<S: DirectSet, R: RingOps>(
         let product = product.wrapping_sub((p * q) & above.wrapping_neg());
         let phase =
             (body << (MASK_BITS - BODY_BITS)).wrapping_sub(product) & ((1 << MASK_BITS) - 1);
-        // t * phase has 74 bits.
-        let scaled = (u128::from(t) * u128::from(phase) + (1 << (MASK_BITS - 1))) >> MASK_BITS;
-        let scaled = scaled as u64;
-        // t itself stands for 0.
-        let below = scaled.wrapping_sub(t) >> 63;
-        *m = (scaled & below.wrapping_neg()) as u32;
+        *m = round_to_plain::<S>(phase, MASK_BITS);
         left -= 1;
     }
     if left == 0 { Ok(()) } else { Err(LengthError) }
+}
+
+/// `round(t phase / 2^bits)` modulo t, for a phase below `2^bits` and `bits` up to 63.
+pub(crate) fn round_to_plain<S: ParameterSet>(phase: u64, bits: u32) -> u32 {
+    let t = u64::from(S::Plain::VALUE);
+    // t * phase has up to 95 bits.
+    let scaled = ((u128::from(t) * u128::from(phase) + (1 << (bits - 1))) >> bits) as u64;
+    // t itself stands for 0.
+    let below = scaled.wrapping_sub(t) >> 63;
+    (scaled & below.wrapping_neg()) as u32
 }
 
 /// The mask, as an integer in `[-2^41, 2^41)`, times the key, modulo one limb.

@@ -1,10 +1,10 @@
 use crate::gadget::{digit_bits, digits, element as gadget_element};
 use crate::galois::Automorphism;
-use crate::glwe::{EncryptScratch, LengthError, SecretKey};
+use crate::glwe::{EncryptScratch, KeyBlock, LengthError, SecretKey};
 use crate::params::{DirectSet, LimbVisitor, Limbs, ParameterSet};
 use crate::prime::Prime;
 use crate::ring::RingOps;
-use crate::stream::{PublicSeed, Seed, centred_binomial, expand_mask};
+use crate::stream::{PublicSeed, Seed, centred_binomial};
 use core::marker::PhantomData;
 use zeroize::Zeroize;
 
@@ -12,8 +12,8 @@ use zeroize::Zeroize;
 /// for `automorphism`, N residues in the NTT domain.
 ///
 /// The elements are the digits of limb 0, of limb 1 and so on. The blocks can be made in any order,
-/// and each needs no more memory than itself and the scratch. Its mask is [`expand_mask`] of `public` at coordinate
-/// [`key_coordinate`].
+/// and each needs no more memory than itself and the scratch. Its mask is
+/// [`expand_mask`](crate::stream::expand_mask) of `public` at coordinate [`key_coordinate`].
 ///
 /// *Security*: `seed` is that of [`Label::EvaluationKey`](crate::stream::Label::EvaluationKey) and
 /// serves one secret key; `public` is derived from it. That evaluation keys under the key that they
@@ -113,20 +113,17 @@ impl<S: DirectSet, R: RingOps> LimbVisitor for Block<'_, '_, S, R> {
         if index != limb {
             return;
         }
-        for (b, &e) in self.body.iter_mut().zip(self.noise) {
-            *b = P::from_i64(i64::from(e));
-        }
-        R::ntt_forward::<P>(self.body);
-        let secret = self.key.component(index, 0);
         let (digits_of, digit) = gadget_element(S::Chain::BITS, S::DIGIT_BITS, element);
-        if digits_of == index {
-            let bits = digit_bits::<P>(digits::<P>(S::DIGIT_BITS));
-            let power = P::reduce(1 << (bits * digit as u32));
-            for (i, b) in self.body.iter_mut().enumerate() {
-                *b = P::sub(*b, P::mul(power, secret[automorphism.source(i)]));
-            }
+        let bits = digit_bits::<P>(digits::<P>(S::DIGIT_BITS));
+        let factor = if digits_of == index { P::reduce(1 << (bits * digit as u32)) } else { 0 };
+        KeyBlock {
+            automorphism,
+            factor,
+            secret: self.key.component(index, 0),
+            noise: self.noise,
+            public: self.public,
+            coordinate: self.coordinate,
         }
-        expand_mask::<P>(self.public, self.coordinate, 0, self.mask);
-        R::mul_add_assign::<P>(self.body, self.mask, secret);
+        .body_into::<P, R>(self.body, self.mask);
     }
 }

@@ -1,4 +1,4 @@
-use crate::params::{DirectSet, LimbVisitor, Limbs};
+use crate::params::{LimbVisitor, Limbs, ParameterSet};
 use crate::prime::Prime;
 
 /// The modulus of a result's mask is `2^MASK_BITS`.
@@ -32,7 +32,7 @@ pub const BODY_BITS: u32 = 36;
 /// switch_into::<Direct4096>(MASK_BITS, &limbs, &mut out);
 /// assert_eq!(out, [0, (1_u64 << MASK_BITS) / 3, 0]); // q - 1 wraps to 0
 /// ```
-pub fn switch_into<S: DirectSet>(bits: u32, limbs: &[u32], out: &mut [u64]) {
+pub fn switch_into<S: ParameterSet>(bits: u32, limbs: &[u32], out: &mut [u64]) {
     out.fill(0);
     S::Chain::visit(&mut AddFractions::<S> { limbs, out, set: core::marker::PhantomData });
     let shift = 64 - bits;
@@ -47,7 +47,7 @@ struct AddFractions<'a, S> {
     set: core::marker::PhantomData<S>,
 }
 
-impl<S: DirectSet> LimbVisitor for AddFractions<'_, S> {
+impl<S: ParameterSet> LimbVisitor for AddFractions<'_, S> {
     fn limb<P: Prime>(&mut self, index: usize) {
         let others = S::Chain::MODULUS / u128::from(P::VALUE) % u128::from(P::VALUE);
         let factor = P::inv(others as u32);

@@ -34,7 +34,7 @@ use super::{BODY_BITS, MASK_BITS};
 /// Variance of the noise of a fresh ciphertext: a centred binomial of 42 coins.
 pub const FRESH: f64 = 10.5;
 /// Variance of a coefficient of the secret key: uniform in {-1, 0, 1}.
-const SECRET: f64 = 2.0 / 3.0;
+pub const SECRET: f64 = 2.0 / 3.0;
 
 /// How far above the mean over all outputs the noise of one may lie, for the weights of a matrix that
 /// is not built against it: a hypothesis, at most 3.4 in what was measured.

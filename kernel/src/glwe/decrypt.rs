@@ -1,5 +1,5 @@
 use super::{LengthError, SecretKey, expect_length};
-use crate::params::{Limbs, MaskedSet};
+use crate::params::{Limbs, MaskedSet, ParameterSet};
 use crate::prime::Prime;
 use crate::ring::RingOps;
 
@@ -52,7 +52,7 @@ pub fn decrypt_into<S: MaskedSet, R: RingOps>(
 }
 
 /// `b - sum_k a_k s_k` of one limb, in the coefficient domain.
-fn phase<S: MaskedSet, P: Prime, R: RingOps>(
+pub(crate) fn phase<S: ParameterSet, P: Prime, R: RingOps>(
     key: &SecretKey<'_, S>,
     limb: usize,
     words: &[u32],

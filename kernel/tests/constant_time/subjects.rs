@@ -5,9 +5,10 @@ use kernel::check::{LinearCheck, Poison, UnitCheck};
 use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
+use kernel::hybrid;
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
 use kernel::native;
-use kernel::params::{Direct4096, MASKED_LIMBS, Masked256x16 as Set, ParameterSet};
+use kernel::params::{Direct4096, Hybrid4096, MASKED_LIMBS, Masked256x16 as Set, ParameterSet};
 use kernel::prime::{Delta, Prime, T};
 use kernel::quant::{ActivationQuantiser, GroupBounds};
 use kernel::ring::{RingOps, Scalar};
@@ -33,6 +34,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("scheme", scheme),
     ("direct scheme", direct_scheme),
     ("evaluation keys", evaluation_keys),
+    ("hybrid scheme", hybrid_scheme),
     ("native scheme", native_scheme),
     ("masks", masks),
     ("linear check", linear_check),
@@ -192,7 +194,35 @@ fn evaluation_keys() {
     black_box(body);
 }
 
-/// The same modulo 2^64.
+/// Blocks of a key over q P: an element's own limb, another, P; and the decryption of what a host has
+/// made up.
+fn hybrid_scheme() {
+    let seed = secret_seed();
+    let mut buffer = vec![0; SecretKey::<Hybrid4096>::WORDS];
+    let key = SecretKey::<Hybrid4096>::generate::<Scalar>(&seed, &mut buffer).unwrap();
+    let key_seed = seed.derive(Label::HybridKey);
+    let PublicSeed(mut bytes) = key_seed.derive_public();
+    public(&mut bytes);
+    let (public_seed, mut buffer) = (PublicSeed(bytes), vec![0; Hybrid4096::N]);
+    let generator =
+        hybrid::KeyGenerator::new::<Scalar>(&key, &key_seed, &public_seed, &mut buffer).unwrap();
+    let mut body = vec![0; Hybrid4096::N];
+    let (mut mask, mut noise) = (vec![0; Hybrid4096::N], vec![0; Hybrid4096::N]);
+    let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+    let sigma = Automorphism::new(Hybrid4096::N, 5);
+    for (element, limb) in [(1, 1), (1, 0), (0, 2)] {
+        generator.body_into::<Scalar>(sigma, element, limb, &mut body, &mut scratch).unwrap();
+        public(&mut body);
+    }
+    let made_up = vec![12_345; hybrid::ciphertext_words::<Hybrid4096>()];
+    let mut message = vec![0; Hybrid4096::N];
+    let (mut phase, mut fractions) = (vec![0; Hybrid4096::BODY_WORDS], vec![0; Hybrid4096::N]);
+    let mut scratch = hybrid::DecryptScratch { phase: &mut phase, fractions: &mut fractions };
+    hybrid::decrypt_into::<Hybrid4096, Scalar>(&key, &made_up, &mut message, &mut scratch).unwrap();
+    black_box((body, message));
+}
+
+/// Keys, ciphertexts and decryptions modulo 2^64.
 fn native_scheme() {
     let seed = secret_seed();
     let PublicSeed(mut bytes) = seed.derive_public();

@@ -97,12 +97,14 @@ pub(crate) fn small_bodies(page: &Page) {
     let direct = Purpose::Direct { seeds, prompt_bucket: 16, output_bucket: 127, chunk: 8 };
     let mixed =
         Purpose::Mixed { seeds, prompt_bucket: 300, output_bucket: 48, chunk: 64, masked: 130 };
-    let seed = said[4][2..].try_into().unwrap();
+    let prepare_direct = Purpose::PrepareDirect { seeds, units: 300 };
+    let seed = said[5][2..].try_into().unwrap();
     let expected = [
         encode(&Hello { digest, purpose: prepare, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: masked, answered: 2_097_152, max_payload: 4096 }),
         encode(&Hello { digest, purpose: direct, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: mixed, answered: 0, max_payload: 1 << 20 }),
+        encode(&Hello { digest, purpose: prepare_direct, answered: 0, max_payload: 1 << 20 }),
         encode(&UnitOpen { group: 128, seed }),
         encode(&Fault { code: FaultCode::Busy }),
     ];

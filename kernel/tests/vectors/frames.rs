@@ -90,6 +90,9 @@ pub(crate) fn bodies(case: &Value) {
                     chunk: number(chunk),
                     masked: number(masked),
                 },
+                ("PrepareDirect", [ciphertexts, keys, units]) => {
+                    Purpose::PrepareDirect { seeds: seeds(ciphertexts, keys), units: number(units) }
+                }
                 other => panic!("purpose {other:?}"),
             };
             let digest = ModelDigest(bytes_32(&case["digest"]));

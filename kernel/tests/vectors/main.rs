@@ -7,7 +7,9 @@ mod cases;
 mod direct;
 mod frames;
 mod host;
+mod hybrid;
 mod online;
+mod preparation;
 mod quantisers;
 mod randomness;
 mod scheme;
@@ -58,6 +60,11 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("session_keys", trace::session_keys),
     ("trace_products", trace::trace_products),
     ("bit_packing", trace::bit_packing),
+    ("hybrid_keys", hybrid::hybrid_keys),
+    ("hybrid_switches", hybrid::hybrid_switches),
+    ("hybrid_mod_downs", hybrid::hybrid_mod_downs),
+    ("preparation_rules", preparation::preparation_rules),
+    ("preparation_units", preparation::preparation_units),
 ];
 
 fn sections() -> Map<String, Value> {

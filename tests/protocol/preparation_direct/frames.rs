@@ -8,15 +8,17 @@ use crate::harness::run::Set;
 use crate::harness::store::available;
 use crate::harness::unit::prepare_direct_here;
 use crate::harness::wire;
+use device_client::prepare_direct::preparation_rule;
 use device_client::store::MemoryStore;
 use embedded_io_async::Write;
-use host_server::session::Refusal;
+use host_server::session::{Refusal, Session, SessionLimits};
 use kernel::model::GroupId;
-use kernel::params::{DirectSet, ParameterId};
+use kernel::params::{DirectSet, ParameterId, ParameterSet};
 use kernel::wire::{
     Block, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose, WireError, decode_body,
     encode_body,
 };
+use std::sync::Arc;
 
 const UNITS: [GroupId; 3] = [GroupId(0), GroupId(4), GroupId(3)];
 
@@ -73,6 +75,25 @@ fn openings_are_bounded() {
     let masked = with_hello(|hello, _| hello.purpose = Purpose::Prepare { units: 3 });
     assert_eq!(refusal(&masked), limits, "a masked preparation of a direct set");
     assert_eq!(refusal(&with_hello(|hello, _| with_units(hello, 100_000))), None);
+}
+
+/// Keys that take more bytes than a session may hold are refused before they are sent.
+#[test]
+fn keys_are_bounded() {
+    let hello = &frames()[0];
+    let open = |key_bytes| {
+        let limits = SessionLimits { key_bytes, ..SessionLimits::default() };
+        let mut session = Session::new(Arc::clone(&TINY.engine), limits);
+        let header = wire::header(hello);
+        session.admit(&header).unwrap();
+        session.receive(&header, &hello[HEADER_BYTES..]).map(drop)
+    };
+    let rule = preparation_rule::<Set>(&TINY.bundle()).unwrap();
+    // Masks and bodies of every element, and one key more that is on its way in.
+    let words = 2 * Set::GADGET * Set::BODY_WORDS;
+    let needed = (rule.automorphisms().count() + 1) * 4 * words;
+    assert_eq!(open(needed), Ok(()));
+    assert_eq!(open(needed - 1), Err(FaultCode::Limits.into()));
 }
 
 /// Frames that are not those that are due, in any way that the host can see, end the session.

@@ -190,3 +190,22 @@ fn a_preparation_that_is_given_up_leaves_nothing() {
     assert_eq!(store.available(GroupId(2)), tokens);
     take_all(&TINY, &mut store);
 }
+
+/// A session that ends early tells of the lies before, and of none where there was none.
+#[test]
+fn a_session_that_ends_early_has_its_verdict() {
+    for lies in [false, true] {
+        let tamper: Tamper = Box::new(move |answer: &mut Answer<'_>| {
+            if lies && answer.index == 2 {
+                answer.frame[HEADER_BYTES + BLOCK_PREFIX_BYTES + 5] ^= 0xff;
+            }
+            answer.hang_up = answer.index == 4;
+        });
+        let memory = fresh();
+        let (_, prepared) = session(&memory, &Loopback::new(&TINY.engine, tamper));
+        assert!(prepared.result.is_err());
+        let told = if lies { UNITS.map(|group| (group, false)).to_vec() } else { vec![] };
+        assert_eq!(prepared.units, told);
+        assert_eq!(available(&memory.open(&TINY), &TINY.config), [0; 5]);
+    }
+}

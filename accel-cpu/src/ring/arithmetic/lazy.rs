@@ -38,7 +38,7 @@ impl<L: Lanes> Lazy<L> {
 
 impl<L: Lanes> Field<L> for Lazy<L> {
     type Sums = L::Sums;
-    /// And a residue. Of words below 4p and residues: sixteen.
+    /// And a residue besides. Of settled words and residues: sixteen.
     const TERMS: usize = 63;
 
     #[inline(always)]

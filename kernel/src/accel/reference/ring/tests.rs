@@ -9,6 +9,7 @@ use crate::direct::evaluation_key_body_into;
 use crate::direct::noise::{FRESH, ProductNoise, key_switch};
 use crate::galois::Automorphism;
 use crate::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
+use crate::measure::{Variance, integers};
 use crate::params::{DirectSet, InsecureDirect64, ParameterSet};
 use crate::prime::{Prime, Prime25, Prime26, T};
 use crate::ring::Scalar;
@@ -21,7 +22,6 @@ use std::vec::Vec;
 
 type S = InsecureDirect64;
 const PRIMES: [u32; 3] = [T::VALUE, Prime26::VALUE, Prime25::VALUE];
-const MODULUS: i128 = PRIMES[0] as i128 * PRIMES[1] as i128 * PRIMES[2] as i128;
 
 /// A key, and encryptions of zero under it: their phases are noise alone.
 struct Device {
@@ -95,7 +95,7 @@ impl Device {
 
     /// `b - a s` as integers, in the coefficient domain.
     fn phase(&self, set: &Set, ciphertext: &Ciphertext) -> Vec<i128> {
-        let mut phase = vec![0; S::N];
+        let mut phase = vec![];
         for (i, limb) in set.limbs.iter().enumerate() {
             let p = u64::from(PRIMES[i]);
             let key = &self.key[i * S::N..][..S::N];
@@ -106,48 +106,9 @@ impl Device {
                 })
                 .collect();
             limb.to_coefficients(&mut residues);
-            let others = MODULUS / i128::from(PRIMES[i]);
-            let p = i128::from(PRIMES[i]);
-            let inverse = power(others % p, p - 2, p);
-            for (sum, &v) in phase.iter_mut().zip(&residues) {
-                let y = i128::from(v) * inverse % i128::from(PRIMES[i]);
-                *sum = (*sum + y * others) % MODULUS;
-            }
+            phase.extend(residues);
         }
-        phase.iter().map(|&v| if v > MODULUS / 2 { v - MODULUS } else { v }).collect()
-    }
-}
-
-fn power(base: i128, mut exponent: i128, p: i128) -> i128 {
-    let (mut acc, mut square) = (1, base);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            acc = acc * square % p;
-        }
-        square = square * square % p;
-        exponent >>= 1;
-    }
-    acc
-}
-
-#[derive(Default)]
-struct Variance {
-    sum: f64,
-    count: f64,
-}
-
-impl Variance {
-    fn add(&mut self, noise: impl IntoIterator<Item = i128>) {
-        for value in noise {
-            self.sum += (value as f64) * (value as f64);
-            self.count += 1.0;
-        }
-    }
-
-    #[track_caller]
-    fn is(&self, expected: f64) {
-        let ratio = self.sum / self.count / expected;
-        assert!((ratio - 1.0).abs() < 0.05, "measured / expected = {ratio}");
+        integers::<<S as ParameterSet>::Chain>(&phase)
     }
 }
 
