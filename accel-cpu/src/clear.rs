@@ -8,6 +8,7 @@ use crate::few::Walk;
 use crate::matrix::{Matrix, Rows};
 use crate::planes::BLOCK;
 use crate::team::Team;
+use core::ops::Range;
 use kernel::accel::{AccelError, MatrixId};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ const TASK_ROWS: usize = 16 * PANEL;
 /// let matrix = cpu.load(2, 4, &mut Threes)?;
 /// let clear = Clear::new(&cpu, matrix)?;
 /// let mut y = [0; 2];
-/// clear.product(&cpu, &[1, -2, 3, -4], 1, &mut y)?;
+/// clear.product(&cpu, 0..2, &[1, -2, 3, -4], 1, &mut y)?;
 /// assert_eq!(y, [-6, -6]);
 /// # Ok::<(), AccelError>(())
 /// ```
@@ -66,22 +67,29 @@ impl Clear {
         Ok(Self { matrix, sums })
     }
 
-    /// `out[i][c] = sum_j W[i][j] x[j][c]` for the `n x columns` matrix x, exactly.
+    /// `out[i][c] = sum_j W[i][j] x[j][c]` for the rows `rows` and the `n x columns` matrix x, exactly.
     ///
     /// # Errors
     /// [`AccelError::Shape`], or as rows that are shared fail.
     pub fn product(
         &self,
         cpu: &Cpu,
+        rows: Range<usize>,
         x: &[i8],
         columns: usize,
         out: &mut [i32],
     ) -> Result<(), AccelError> {
-        let (m, n) = (self.matrix.m, self.matrix.n);
-        if columns == 0 || n.checked_mul(columns) != Some(x.len()) || out.len() != m * columns {
+        let sums = self.sums.get(rows.clone()).ok_or(AccelError::Shape)?;
+        let fits = columns > 0
+            && self.matrix.n.checked_mul(columns) == Some(x.len())
+            && sums.len().checked_mul(columns) == Some(out.len());
+        if !fits {
             return Err(AccelError::Shape);
         }
-        cpu.clear(&self.matrix, x, columns, &self.sums, out)
+        if sums.is_empty() {
+            return Ok(());
+        }
+        cpu.clear(&self.matrix, rows.start, x, columns, sums, out)
     }
 }
 
@@ -181,16 +189,13 @@ pub(crate) fn many<K: Kernels>(
 }
 
 /// Four coordinates from `k` on of some columns.
-fn pack<K: Kernels>(
-    x: &[i8],
-    stride: usize,
-    k: usize,
-    columns: core::ops::Range<usize>,
-) -> Step<K> {
+fn pack<K: Kernels>(x: &[i8], stride: usize, k: usize, columns: Range<usize>) -> Step<K> {
     let mut bytes = [[[K::Digits::OFFSET; TILE]; 4]; 4];
     for (bytes, row) in bytes.iter_mut().zip(x.chunks_exact(stride).skip(k)) {
-        for (byte, &x) in bytes.as_flattened_mut().iter_mut().zip(&row[columns.clone()]) {
-            *byte = (x as u8).wrapping_add(K::Digits::OFFSET);
+        for (bytes, row) in bytes.iter_mut().zip(row[columns.clone()].chunks(TILE)) {
+            for (byte, &x) in bytes.iter_mut().zip(row) {
+                *byte = (x as u8).wrapping_add(K::Digits::OFFSET);
+            }
         }
     }
     K::Digits::bytes(&bytes)
@@ -198,12 +203,10 @@ fn pack<K: Kernels>(
 
 /// The sums of one row and the columns of a tile, less what the offset has added.
 fn write<K: Kernels>(sums: &Sums, offset: i32, out: &mut [i32]) {
-    for c in 0..TILE {
-        let groups = K::Digits::groups(sums.0.map(|sums| sums[c]));
-        for (g, sum) in groups.into_iter().enumerate() {
-            if let Some(out) = out.get_mut(g * TILE + c) {
-                *out = sum - offset;
-            }
+    let groups = K::Digits::groups(&sums.0);
+    for (out, group) in out.chunks_mut(TILE).zip(&groups) {
+        for (out, sum) in out.iter_mut().zip(group) {
+            *out = sum - offset;
         }
     }
 }

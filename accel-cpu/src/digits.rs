@@ -30,8 +30,8 @@ pub(crate) trait Digits: 'static {
     /// `bytes[k][g][c]`, of which the groups beyond are ignored.
     fn bytes(bytes: &[[[u8; TILE]; 4]; 4]) -> Self::Step;
 
-    /// The sums of [`Digits::GROUPS`] columns of ordinary bytes; the rest is 0.
-    fn groups(sums: [i32; 4]) -> [i32; 4];
+    /// Puts sums of ordinary bytes together: those of column `c` of group g are then at `[g][c]`.
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4];
 
     /// The residue of four sums put together; what each of them stands for is the digits' own.
     fn recombine<P: Prime>(sums: [i32; 4]) -> u32;
@@ -70,8 +70,8 @@ impl Digits for Bytes {
     }
 
     #[inline(always)]
-    fn groups(sums: [i32; 4]) -> [i32; 4] {
-        sums
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4] {
+        *sums
     }
 
     #[inline(always)]
@@ -151,8 +151,11 @@ impl Digits for Halves {
     }
 
     #[inline(always)]
-    fn groups([low, low_high, high, high_high]: [i32; 4]) -> [i32; 4] {
-        [low.wrapping_add(low_high << 16), high.wrapping_add(high_high << 16), 0, 0]
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4] {
+        let half = |low: &[i32; TILE], high: &[i32; TILE]| {
+            core::array::from_fn(|c| low[c].wrapping_add(high[c] << 16))
+        };
+        [half(&sums[0], &sums[1]), half(&sums[2], &sums[3]), [0; TILE], [0; TILE]]
     }
 
     #[inline(always)]
@@ -203,8 +206,8 @@ impl Digits for SignedBytes {
     }
 
     #[inline(always)]
-    fn groups(sums: [i32; 4]) -> [i32; 4] {
-        sums
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4] {
+        *sums
     }
 
     #[inline(always)]

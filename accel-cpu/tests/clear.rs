@@ -31,8 +31,13 @@ fn check(weights: &[i8], n: usize, x: &[i8], columns: usize) {
             let id = cpu.load(m, n, &mut Rows(weights.chunks_exact(n))).unwrap();
             let clear = Clear::new(&cpu, id).unwrap();
             let mut out = vec![7; m * columns];
-            clear.product(&cpu, x, columns, &mut out).unwrap();
+            clear.product(&cpu, 0..m, x, columns, &mut out).unwrap();
             assert_eq!(out, expected, "{level}, {m} x {n}, {columns} columns");
+            let rows = m / 3..m - m / 4;
+            let part = &mut out[..rows.len() * columns];
+            part.fill(7);
+            clear.product(&cpu, rows.clone(), x, columns, part).unwrap();
+            assert_eq!(part, &expected[rows.start * columns..rows.end * columns]);
         }
     }
 }
@@ -61,9 +66,10 @@ fn wrong_shapes_are_errors() {
     let id = cpu.load(2, 3, &mut Rows([1; 6].chunks_exact(3))).unwrap();
     let clear = Clear::new(&cpu, id).unwrap();
     for (x, columns, out) in [(3, 1, 3), (3, 0, 2), (2, 1, 2), (6, 1, 2), (3, 2, 4), (0, 0, 0)] {
-        let result = clear.product(&cpu, &vec![1; x], columns, &mut vec![0; out]);
+        let result = clear.product(&cpu, 0..2, &vec![1; x], columns, &mut vec![0; out]);
         assert_eq!(result, Err(AccelError::Shape), "{x} {columns} {out}");
     }
+    assert_eq!(clear.product(&cpu, 1..3, &[1; 3], 1, &mut [0; 2]), Err(AccelError::Shape));
     cpu.unload(id).unwrap();
     assert!(Clear::new(&cpu, id).is_err());
 }

@@ -103,7 +103,8 @@ impl Group {
             let bytes: Vec<i8> = (0..n * tokens).map(|i| (i * 37) as i8).collect();
             let mut out = vec![0; m * tokens];
             plain.time(count, || {
-                held.iter().try_for_each(|held| held.clear.product(cpu, &bytes, tokens, &mut out))
+                held.iter()
+                    .try_for_each(|held| held.clear.product(cpu, 0..m, &bytes, tokens, &mut out))
             })?;
             let words = residues(PrimeId::T, n * tokens);
             let mut out = vec![0; m * tokens];
@@ -114,11 +115,13 @@ impl Group {
         }
 
         let rows = 0..m.min(TILE_ROWS);
-        let bytes: Vec<i8> = (0..n * TILE).map(|i| (i * 37) as i8).collect();
-        let mut out = vec![0; m * TILE];
-        times
-            .plain_many
-            .time(m * n * TILE, || held[0].clear.product(cpu, &bytes, TILE, &mut out))?;
+        // As many columns of bytes as the words have.
+        let columns = 4 * TILE;
+        let bytes: Vec<i8> = (0..n * columns).map(|i| (i * 37) as i8).collect();
+        let mut out = vec![0; rows.len() * columns];
+        times.plain_many.time(rows.len() * n * columns, || {
+            held[0].clear.product(cpu, rows.clone(), &bytes, columns, &mut out)
+        })?;
         let mut out = vec![0; rows.len() * TILE];
         let words = PrimeId::ALL.map(|p| residues(p, n * TILE));
         // Four bytes a word, two limbs.
