@@ -12,8 +12,11 @@ use core::ops::Range;
 use kernel::accel::{AccelError, MatrixId};
 use std::sync::Arc;
 
-/// Most columns of [`many`] that are packed at once.
-const WINDOW: usize = 256;
+/// Bytes of columns of [`many`] that are packed at once, about: they stay in the last cache that the
+/// threads share.
+const PACKED: usize = 4 << 20;
+/// Most columns of these.
+const WINDOW: usize = 1024;
 /// Most rows of one task of [`many`].
 const TASK_ROWS: usize = 16 * PANEL;
 
@@ -145,10 +148,11 @@ pub(crate) fn many<K: Kernels>(
 ) {
     let tile_columns = K::Digits::GROUPS * TILE;
     let steps = (x.len() / columns).div_ceil(4);
+    let window = (PACKED / (4 * steps)).next_multiple_of(tile_columns).min(WINDOW);
     let panels = (out.len() / columns).div_ceil(PANEL);
     let height = (panels.div_ceil(4 * team.threads()) * PANEL).min(TASK_ROWS);
-    for start in (0..columns).step_by(WINDOW) {
-        let window = start..columns.min(start + WINDOW);
+    for start in (0..columns).step_by(window) {
+        let window = start..columns.min(start + window);
         let tiles = window.len().div_ceil(tile_columns);
         let zeros = K::Digits::bytes(&[[[0; TILE]; 4]; 4]);
         let mut packed: Vec<Step<K>> = vec![zeros; tiles * steps];
