@@ -148,11 +148,11 @@ pub(super) type Visit<'a> = dyn FnMut(super::Row<'_>) -> Result<(), ConvertError
 pub(super) fn write_bundle<E>(
     inputs: Inputs,
     folder: &Path,
-    entropy: &mut dyn Entropy<Error = E>,
+    entropy: &mut E,
     pass: &mut dyn FnMut(&mut Visit<'_>) -> Result<RowsSummary, ConvertError>,
 ) -> Result<(Staged, ModelDigest, u64), ConvertError>
 where
-    E: Display,
+    E: Entropy<Error: Display> + ?Sized,
 {
     FOLDER.prepare(folder)?;
     let seed = Seed::random(entropy).map_err(|e| ConvertError::Entropy(e.to_string()))?;

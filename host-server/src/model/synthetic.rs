@@ -29,12 +29,15 @@ pub fn synthetic_host(
 ///
 /// # Errors
 /// As of [`convert_device`](super::convert_device).
-pub fn synthetic_device<E: Display>(
+pub fn synthetic_device<E>(
     config: &ModelConfig,
     folder: &Path,
-    entropy: &mut dyn Entropy<Error = E>,
+    entropy: &mut E,
     progress: &mut dyn FnMut(usize, usize),
-) -> Result<(ModelDigest, u64), ConvertError> {
+) -> Result<(ModelDigest, u64), ConvertError>
+where
+    E: Entropy<Error: Display> + ?Sized,
+{
     let (vocab, hidden) = (config.vocab as usize, config.hidden as usize);
     let mut words = Words::new(u64::MAX);
     let embeddings = (0..vocab * hidden).flat_map(|_| {
