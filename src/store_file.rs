@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const STORE: &str = "correlations";
 
 /// Units that a new store has room for, for each group, beyond twice what it is made for.
-const SPARE_UNITS: usize = 16;
+const SPARE_UNITS: usize = 64;
 
 /// Units that a store has room for at most: every change of it writes 56 bytes for each.
 const MOST_UNITS: usize = 1 << 19;

@@ -158,6 +158,8 @@ pub(super) struct Plan {
     pub(super) batch: usize,
     /// Seconds of each method if it made everything, where it could.
     alone: (f64, Option<f64>),
+    /// The units of the cheaper plan, where the store has no room for it, and the room.
+    cramped: Option<(u64, u64)>,
 }
 
 /// Tokens of `group` that a demand needs beyond what a store holds.
@@ -219,6 +221,7 @@ impl Plan {
             mixed.1.cost = mixed.1.cost + keys;
         }
         let alone = (masked.cost.seconds(), direct.map(|_| all.cost.seconds()));
+        let mut cramped = None;
         let (masked, direct) = match means.method {
             Method::Masked => (masked, Part::empty(0)),
             Method::Direct => {
@@ -230,9 +233,10 @@ impl Plan {
             }
             Method::Auto => {
                 let seconds = mixed.0.cost.seconds() + mixed.1.cost.seconds();
-                let fits = mixed.0.count() + mixed.1.count() <= room;
+                let units = mixed.0.count() + mixed.1.count();
                 let pays = mixed.1.count() > 0 && seconds < alone.0;
-                if fits && pays { mixed } else { (masked, Part::empty(0)) }
+                cramped = (pays && units > room).then_some((units, room));
+                if pays && units <= room { mixed } else { (masked, Part::empty(0)) }
             }
         };
         let parts = || [&masked, &direct].into_iter().filter(|part| part.count() > 0);
@@ -244,7 +248,7 @@ impl Plan {
         let most = |part: &Part| part.units.iter().map(|u| u.count * part.tokens).max();
         let tokens = parts().filter_map(most).max().unwrap_or(0);
         let batch = parts().map(|part| part.tokens as usize).max().unwrap_or(0);
-        Ok(Self { masked, direct, method, tokens, batch, alone })
+        Ok(Self { masked, direct, method, tokens, batch, alone, cramped })
     }
 
     /// Units in all.
@@ -283,9 +287,17 @@ impl fmt::Display for Plan {
         }
         write!(f, ": about {:.1} s in all if the link has 100 Mbit/s", cost.seconds())?;
         match (self.method, self.alone) {
-            (Method::Masked, (_, Some(direct))) => write!(f, ", direct {direct:.1} s"),
-            (Method::Direct | Method::Auto, (masked, _)) => write!(f, ", masked {masked:.1} s"),
-            _ => Ok(()),
+            (Method::Masked, (_, Some(direct))) => write!(f, ", direct {direct:.1} s")?,
+            (Method::Direct | Method::Auto, (masked, _)) => write!(f, ", masked {masked:.1} s")?,
+            _ => {}
+        }
+        match self.cramped {
+            Some((units, room)) => write!(
+                f,
+                "\nroom     the cheaper way makes {units} units, and the store has room for {room} more, \
+                 which is fixed when it is made: another file (--correlations) is made with room enough"
+            ),
+            None => Ok(()),
         }
     }
 }

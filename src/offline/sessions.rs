@@ -7,6 +7,7 @@ use crate::entropy::SystemEntropy;
 use crate::link::Link;
 use crate::progress;
 use crate::report::Phase;
+use accel_cpu::Simd;
 use anyhow::{Context, Result, bail};
 use device_client::direct::DirectMemory;
 use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
@@ -19,7 +20,6 @@ use device_client::unit::{UnitWorkspace, unit_words};
 use indicatif::ProgressBar;
 use kernel::bundle::DeviceBundle;
 use kernel::params::{MaskedSet, ParameterSet};
-use kernel::ring::Scalar;
 use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
 use kernel::with_masked_set;
 use std::time::Duration;
@@ -90,7 +90,7 @@ async fn masked<S: MaskedSet>(
         frame: &mut frame,
     };
     let (units, bar) = (part.groups(), progress::bytes("preparing", part.bytes()));
-    let result = prepare::<S, Scalar, _, _, _>(
+    let result = prepare::<S, Simd, _, _, _>(
         link,
         bundle,
         store,
@@ -124,7 +124,7 @@ async fn direct(
         frame: &mut frame,
     };
     let (units, bar) = (part.groups(), progress::bytes("preparing", part.bytes()));
-    let result = prepare_direct::<Set, Scalar, _, _, _>(
+    let result = prepare_direct::<Set, Simd, _, _, _>(
         link,
         bundle,
         store,

@@ -2,6 +2,7 @@
 
 use super::{Means, Set};
 use crate::entropy::SystemEntropy;
+use accel_cpu::Simd;
 use anyhow::{Result, bail};
 use device_client::prepare_direct::preparation_rule;
 use kernel::bundle::DeviceBundle;
@@ -9,7 +10,6 @@ use kernel::direct::{MASK_BITS, decrypt_switched_into, evaluation_key_body_into}
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::params::{Limbs, MaskedSet, ParameterSet};
-use kernel::ring::Scalar;
 use kernel::stream::{Label, Seed};
 use kernel::with_masked_set;
 use std::time::Instant;
@@ -55,14 +55,14 @@ fn masked<S: MaskedSet>() -> Result<Rates> {
     let seed = Seed::random(&mut SystemEntropy)?;
     let public = seed.derive_public();
     let mut key = vec![0; SecretKey::<S>::WORDS];
-    let key = SecretKey::<S>::generate::<Scalar>(&seed, &mut key)?;
+    let key = SecretKey::<S>::generate::<Simd>(&seed, &mut key)?;
     let message = vec![0; S::N];
     let mut ciphertext = vec![0; S::Chain::COUNT * S::LIMB_WORDS];
     let (mut mask, mut noise) = (vec![0; S::N], vec![0; S::N]);
     let encrypt = seconds(|coordinate| {
         let body = &mut ciphertext[..S::BODY_WORDS];
         let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-        Ok(encrypt_seeded_into::<S, Scalar>(
+        Ok(encrypt_seeded_into::<S, Simd>(
             &key,
             &seed,
             &public,
@@ -74,7 +74,7 @@ fn masked<S: MaskedSet>() -> Result<Rates> {
     })?;
     let mut row = vec![0; S::N];
     let decrypt =
-        seconds(|_| Ok(decrypt_into::<S, Scalar>(&key, &ciphertext, &mut row, &mut mask)?))?;
+        seconds(|_| Ok(decrypt_into::<S, Simd>(&key, &ciphertext, &mut row, &mut mask)?))?;
     Ok(Rates { encrypt, decrypt, key: 0.0 })
 }
 
@@ -83,13 +83,13 @@ fn direct() -> Result<Rates> {
     let (public, key_seed) = (seed.derive_public(), seed.derive(Label::EvaluationKey));
     let key_public = key_seed.derive_public();
     let mut key = vec![0; SecretKey::<Set>::WORDS];
-    let key = SecretKey::<Set>::generate::<Scalar>(&seed, &mut key)?;
+    let key = SecretKey::<Set>::generate::<Simd>(&seed, &mut key)?;
     let message = vec![0; Set::N];
     let mut body = vec![0; Set::BODY_WORDS];
     let (mut mask, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
     let encrypt = seconds(|coordinate| {
         let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-        Ok(encrypt_seeded_into::<Set, Scalar>(
+        Ok(encrypt_seeded_into::<Set, Simd>(
             &key,
             &seed,
             &public,
@@ -103,7 +103,7 @@ fn direct() -> Result<Rates> {
     let key_seconds = seconds(|element| {
         let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
         body.chunks_exact_mut(Set::N).enumerate().try_for_each(|(limb, body)| {
-            Ok(evaluation_key_body_into::<Set, Scalar>(
+            Ok(evaluation_key_body_into::<Set, Simd>(
                 &key,
                 &key_seed,
                 &key_public,
@@ -118,7 +118,7 @@ fn direct() -> Result<Rates> {
     let (switched, mut out) = (vec![1_u64 << (MASK_BITS - 2); Set::N], vec![0; Set::N]);
     let mut scratch = vec![0; 2 * Set::N];
     let decrypt = seconds(|_| {
-        Ok(decrypt_switched_into::<Set, Scalar>(
+        Ok(decrypt_switched_into::<Set, Simd>(
             &key,
             &switched,
             &switched,

@@ -7,7 +7,11 @@ const IDS: &str = "0,84,104,101,65";
 
 /// A demo of a fixture with `options`, as JSON.
 fn demo(model: &str, options: &str) -> Value {
-    run(words(&format!("demo --json --pace 0 {options} --model"), &[&fixture(model)])).json()
+    run(words(
+        &format!("demo --json --pace 0 --method masked {options} --model"),
+        &[&fixture(model)],
+    ))
+    .json()
 }
 
 /// A phase has time, tokens and bytes; returns the tokens.
@@ -24,7 +28,8 @@ fn every_fixture_gives_what_the_clear_run_gives() {
     for model in MODELS {
         let folder = folder();
         let logits = folder.path().join("logits.npy");
-        let line = format!("demo --json --pace 0 --prompt-ids {IDS} --tokens 12 --model");
+        let line =
+            format!("demo --method masked --json --pace 0 --prompt-ids {IDS} --tokens 12 --model");
         let report = run(words(&line, &[&fixture(model), &"--dump-logits", &logits])).json();
         assert_eq!(report["identical_tokens"], true);
         assert_eq!(report["identical_logits"], true);
@@ -96,9 +101,10 @@ fn stdout_has_the_text_alone_and_stderr_the_rest() {
     assert!(text.stdout.contains("{\"action\":\"lock\",\"door\":\"back door\"}\n"), "{text:?}");
     for said in [
         "built-in demo model",
-        "preparing 256 tokens in 21 units: 7.3 MB up, 231.9 MB down",
+        "preparing 64 tokens in 41 units: 6.0 MB up, 4.3 MB down",
+        "method   direct: about ",
         "tokens/s",
-        "256 tokens prepared, in whole batches of 256",
+        "64 tokens prepared through direct mode, in whole batches of 32",
         "24 tokens generated",
         " passed, 0 failed",
         "tokens identical, logits identical",

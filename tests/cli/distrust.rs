@@ -33,7 +33,7 @@ fn a_masked_unit_that_failed_its_check() {
     let bundles = Bundles::of(MODEL);
     let host = Host::of(&bundles);
     let liar = spoiling(&host, UNIT, LIE);
-    let made = prepare(&bundles, &liar, "--tokens 20").succeeded();
+    let made = prepare(&bundles, &liar, "--tokens 20 --method masked").succeeded();
     let anew = "1 units failed their check and were dropped: they are made anew, and only masked mode \
                 may be used with this host from now on";
     says(&made, &[anew]);
@@ -110,8 +110,10 @@ mod interrupts {
         let host = Host::of(&bundles);
         // The rows of a unit come in five frames.
         let (liar, reached) = lies_and_falls_silent(&host, 8);
-        let line =
-            words(&format!("prepare --host {liar} --tokens 20 --model"), &[&bundles.device()]);
+        let line = words(
+            &format!("prepare --method masked --host {liar} --tokens 20 --model"),
+            &[&bundles.device()],
+        );
         let mut process = Process::start(&mut program(line));
         process.until(|| reached.load(Ordering::Relaxed));
         process.signal("INT");

@@ -6,8 +6,8 @@ use crate::tool::{
 use serde_json::Value;
 use std::net::TcpListener;
 
-const OPTIONS: &str =
-    "--json --pace 0 --prompt-ids 0,84,104,101,65 --tokens 10 --temperature 0.9 --seed 3";
+const OPTIONS: &str = "--json --pace 0 --prompt-ids 0,84,104,101,65 --tokens 10 --temperature 0.9 --seed 3 \
+     --method masked";
 
 /// The same request to `demo`, and its logits.
 fn demo(model: &str) -> (Value, Npy) {
@@ -117,7 +117,7 @@ fn a_host_that_is_killed_in_a_session_and_comes_back() {
 fn a_host_that_is_killed_while_correlations_are_prepared() {
     let bundles = Bundles::of(MODEL);
     let mut host = Host::of(&bundles);
-    let large = "--prompt-ids 0 --tokens 4 --batch 4096";
+    let large = "--prompt-ids 0 --tokens 4 --batch 4096 --method masked";
     let mut device = Process::start(&mut program(bundles.generate(&host.address, large)));
     device.says("preparing 4096 tokens");
     host.process.kill();

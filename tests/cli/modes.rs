@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(crate) const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 3";
+pub(crate) const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 3 --method masked";
 /// Frames of the host: a welcome, then one for each product.
 const PRODUCT: usize = 7;
 /// In direct mode the highest bit of a mask's first word, in masked mode a bit of the first word.

@@ -9,7 +9,7 @@ const OPTIONS: &str = "--json --pace 0 --prompt-ids 0,84,104 --tokens 5 --seed 1
 const GROUPS: u32 = 9;
 
 fn arguments(bundles: &Bundles, host: &str, options: &str) -> Vec<OsString> {
-    words(&format!("prepare --host {host} {options} --model"), &[&bundles.device()])
+    words(&format!("prepare --method masked --host {host} {options} --model"), &[&bundles.device()])
 }
 
 fn prepare(bundles: &Bundles, host: &str, options: &str) -> Outcome {
@@ -98,7 +98,7 @@ fn stopped_in_the_middle(stop: impl FnOnce(Process)) {
     assert_eq!(units(&process.says("preparing 1024 tokens")), 4 * GROUPS);
     // Two units of the first group are complete, and the third is begun.
     let two = 2 * 256 * (4 * 192 + 16);
-    let regions = || fs::metadata(bundles.store()).is_ok_and(|file| file.len() > 40_000 + two);
+    let regions = || fs::metadata(bundles.store()).is_ok_and(|file| file.len() > 90_000 + two);
     process.until(regions);
     stop(process);
 

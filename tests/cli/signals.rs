@@ -66,7 +66,7 @@ fn ctrl_c_stops_the_display_and_not_the_session() {
 #[test]
 fn an_interrupted_demo_leaves_no_files() {
     let temporary = folder();
-    let line = "demo --batch 4096 --prompt-ids 0 --tokens 4 --model";
+    let line = "demo --method masked --batch 4096 --prompt-ids 0 --tokens 4 --model";
     let mut command = program(words(line, &[&fixture(MODEL)]));
     let mut demo = Process::start(command.env("TMPDIR", temporary.path()));
     demo.says("preparing 4096 tokens");

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) const HEADER: usize = 32;
 /// 16 positions of the prompt's bucket and 4 of the answer.
-const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 5";
+const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 5 --method masked";
 const TOKENS: u32 = 20;
 
 /// Something that accepts connections on a free port until the test ends.
@@ -36,7 +36,10 @@ fn stranger(text: Vec<u8>) -> String {
 }
 
 fn prepare(bundles: &Bundles, host: &str) -> Outcome {
-    run(words(&format!("prepare --host {host} --tokens 200 --model"), &[&bundles.device()]))
+    run(words(
+        &format!("prepare --method masked --host {host} --tokens 200 --model"),
+        &[&bundles.device()],
+    ))
 }
 
 #[test]
@@ -79,7 +82,10 @@ fn a_silent_host_can_be_left() {
     let bundles = Bundles::of(MODEL);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = silent.local_addr().unwrap().to_string();
-    let line = words(&format!("prepare --host {host} --tokens 4 --model"), &[&bundles.device()]);
+    let line = words(
+        &format!("prepare --method masked --host {host} --tokens 4 --model"),
+        &[&bundles.device()],
+    );
     let mut device = Process::start(&mut program(line));
     device.says("preparing 256 tokens");
     let (mut link, _) = silent.accept().unwrap();
@@ -176,7 +182,10 @@ fn frames_that_are_spoilt_in_a_preparation() {
         prepare(&bundles, &proxy).failed(1, &["preparing correlations failed: ", said]);
     }
     // Nothing of it is left, and nothing stands in the way.
-    let line = words(&format!("prepare --host {NOBODY} --tokens 1 --model"), &[&bundles.device()]);
+    let line = words(
+        &format!("prepare --method masked --host {NOBODY} --tokens 1 --model"),
+        &[&bundles.device()],
+    );
     run(line).failed(1, &["in 9 units", "connecting to "]);
     prepare(&bundles, &host.address).succeeded();
     assert_eq!(bundles.held(), 256);

@@ -16,6 +16,29 @@ fn map<const COUNT: usize>(
     )
 }
 
+/// Words whose sign bits say where `a - b` borrows. Logic instead of a comparison: compilers make no
+/// condition of it, and vectors where these have no comparison without signs.
+#[inline(always)]
+fn borrows<const COUNT: usize>(a: [u32; COUNT], b: [u32; COUNT]) -> [u32; COUNT] {
+    map(
+        a,
+        b,
+        #[inline(always)]
+        |a, b| (!a & b) | ((!a | b) & a.wrapping_sub(b)),
+    )
+}
+
+/// The words whose sign bits are set in `signs`, 0 for others.
+#[inline(always)]
+fn masked<const COUNT: usize>(words: [u32; COUNT], signs: [u32; COUNT]) -> [u32; COUNT] {
+    map(
+        words,
+        signs,
+        #[inline(always)]
+        |word, sign| word & (sign as i32 >> 31) as u32,
+    )
+}
+
 impl<const COUNT: usize> Lanes for PortableLanes<COUNT> {
     const COUNT: usize = COUNT;
     const MANY_REGISTERS: bool = false;
@@ -87,25 +110,13 @@ impl<const COUNT: usize> Lanes for PortableLanes<COUNT> {
 
     #[inline(always)]
     fn add_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
-        // Arithmetic instead of a condition: constant time on every processor.
-        core::array::from_fn(
-            #[inline(always)]
-            |i| {
-                let (sum, carries) = a[i].overflowing_add(b[i]);
-                sum.wrapping_sub(p[i] & u32::from(carries).wrapping_neg())
-            },
-        )
+        let sum = self.add(a, b);
+        self.sub(sum, masked(p, borrows(sum, b)))
     }
 
     #[inline(always)]
     fn sub_mod(self, a: Self::Vector, b: Self::Vector, p: Self::Vector) -> Self::Vector {
-        core::array::from_fn(
-            #[inline(always)]
-            |i| {
-                let (difference, borrows) = a[i].overflowing_sub(b[i]);
-                difference.wrapping_add(p[i] & u32::from(borrows).wrapping_neg())
-            },
-        )
+        self.add(self.sub(a, b), masked(p, borrows(a, b)))
     }
 
     #[inline(always)]

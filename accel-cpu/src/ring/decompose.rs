@@ -122,3 +122,43 @@ pub(super) fn residues(p: u32, integers: &[u32], residues: &mut [u32]) {
         *residue = word.wrapping_add(p & (word as i32 >> 31) as u32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::gadget::{digit_bits, digits_into};
+    use kernel::prime::{Delta, Prime, Prime25, Prime26, Prime29, T};
+
+    fn check<P: Prime>(count: usize) {
+        let p = P::VALUE;
+        let mut values: Vec<u32> = [0, 1 << 7, 1 << 8, p / 2, 1 << 31, p]
+            .into_iter()
+            .flat_map(|edge| (0..5).map(move |i| edge.wrapping_add(i).wrapping_sub(2)))
+            .filter(|&value| value < p)
+            .collect();
+        values.extend((1..1000).map(|i| P::reduce(i * 0x9e37_79b9_7f4a)));
+        let mut got = vec![0; count * values.len()];
+        cut(p, digit_bits::<P>(count), &values, &mut got);
+        for (k, got) in got.chunks_exact(values.len()).enumerate() {
+            let mut expected = vec![0; values.len()];
+            digits_into::<P>(count, k, &values, &mut expected);
+            let got: Vec<_> = got.iter().map(|&digit| digit as i32).collect();
+            assert_eq!(got, expected, "digit {k} of {count} modulo {p}");
+            let mut words = vec![0; values.len()];
+            residues(p, &got.iter().map(|&digit| digit as u32).collect::<Vec<_>>(), &mut words);
+            let expected: Vec<_> = expected.into_iter().map(P::from_i32).collect();
+            assert_eq!(words, expected, "residues of digit {k} of {count} modulo {p}");
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_kernel() {
+        for count in 3..=5 {
+            check::<T>(count);
+            check::<Prime29>(count);
+            check::<Delta>(count);
+            check::<Prime26>(count);
+            check::<Prime25>(count);
+        }
+    }
+}
