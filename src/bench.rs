@@ -6,11 +6,14 @@ mod host;
 mod report;
 mod series;
 mod shape;
+mod timed;
+mod token;
 mod weights;
 
 pub(crate) use shape::Shape;
 
 use crate::cli::Bench;
+use crate::interrupt::Interrupts;
 use crate::progress;
 use accel_cpu::Cpu;
 use anyhow::{Result, ensure};
@@ -35,6 +38,22 @@ fn usual_layers(config: &ModelConfig) -> u32 {
         .map(|shape| shape.rows * shape.columns)
         .sum();
     (WORKING_SET.div_ceil(of_layer) as u32).clamp(1, config.layers)
+}
+
+/// Runs whole tokens, and prints.
+pub(crate) fn run_token(options: &Bench, interrupts: &Interrupts) -> Result<()> {
+    let tokens = token::run(options, interrupts)?;
+    let mut out = std::io::stdout().lock();
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&tokens)?)?;
+    } else {
+        write!(out, "{tokens}")?;
+    }
+    ensure!(
+        tokens.is_identical(),
+        "the private run differs from the run in the clear: this is a bug"
+    );
+    Ok(())
 }
 
 /// Measures, and prints.

@@ -5,7 +5,7 @@ mod convert;
 mod demo;
 mod generate;
 mod prepare;
-mod provision;
+pub(crate) mod provision;
 mod serve;
 
 use crate::cli::{Command, Convert};

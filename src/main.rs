@@ -11,6 +11,7 @@ mod dump;
 mod entropy;
 mod interrupt;
 mod link;
+mod local_host;
 mod offline;
 mod online;
 mod pace;

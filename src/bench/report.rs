@@ -198,7 +198,7 @@ pub(super) fn peak_rss() -> Option<u64> {
 }
 
 /// A time with a unit that suits it.
-struct Seconds(f64);
+pub(super) struct Seconds(pub(super) f64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@ use super::threads;
 use crate::bench::Shape;
 use accel_cpu::Level;
 use clap::{Args, value_parser};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -28,6 +29,21 @@ pub(crate) struct Bench {
     /// Do not ask the system for huge pages
     #[arg(long)]
     pub(crate) no_huge_pages: bool,
+    /// Run whole tokens instead: all layers through the protocol over loopback, both sides on this machine.
+    /// The bundles take as many bytes on disk as the model has weights
+    #[arg(long, conflicts_with_all = ["layers", "rounds", "level", "no_huge_pages", "encoded_memory"])]
+    pub(crate) token: bool,
+    /// Tokens of the prompt: they decide at which position the others are computed
+    #[arg(long, default_value_t = 7, requires = "token", value_name = "COUNT",
+          value_parser = value_parser!(u32).range(1..))]
+    pub(crate) prompt: u32,
+    /// Tokens to generate
+    #[arg(short = 'n', long, default_value_t = 5, requires = "token", value_name = "COUNT",
+          value_parser = value_parser!(u32).range(2..))]
+    pub(crate) tokens: u32,
+    /// Folder for the bundles, which are kept there and used again [default: a temporary one]
+    #[arg(long, requires = "token", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
