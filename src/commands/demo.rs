@@ -3,14 +3,12 @@ use super::serve::engine;
 use crate::cli::Demo;
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
+use crate::local_host::HostThread;
 use crate::run::{self, Job, Parties};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use host_server::model::{Checkpoint, HostBundle};
-use host_server::server::{Limits, Server};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// The built-in model: what `models/demo` holds.
 const DEMO_MODEL: [(&str, &[u8]); 5] = [
@@ -67,48 +65,4 @@ fn unpack(folder: &Path) -> Result<std::path::PathBuf> {
             .with_context(|| format!("unpacking the demo model to {}", folder.display()))?;
     }
     Ok(folder.to_owned())
-}
-
-/// A host in a thread of its own, on a free port of loopback.
-struct HostThread {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl HostThread {
-    fn start(engine: Arc<host_server::engine::Engine>) -> Result<Self> {
-        let (stop, stopped) = oneshot::channel();
-        let (ready, started) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let outcome = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .and_then(|runtime| {
-                    let _inside = runtime.enter();
-                    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                    let server = Server::bind(loopback, engine, Limits::default())?;
-                    Ok((server.address()?, server, runtime))
-                });
-            match outcome {
-                Ok((address, server, runtime)) => {
-                    if ready.send(Ok(address)).is_ok() {
-                        runtime.block_on(server.run(async {
-                            let _ = stopped.await;
-                        }));
-                    }
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
-            }
-        });
-        let address = started.recv().map_err(|_| anyhow!("the host thread ended"))??;
-        Ok(Self { address, stop, thread })
-    }
-
-    fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
 }
