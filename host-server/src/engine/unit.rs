@@ -1,4 +1,5 @@
 use super::Engine;
+use super::masks::MaskTile;
 use super::words::Words;
 use core::ops::Range;
 use kernel::accel::AccelError;
@@ -6,12 +7,14 @@ use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, body_bytes, pack_residues, packed_len,
-    row_bytes, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, WireError, body_bytes, pack_residues,
+    packed_len, row_bytes, unpack_residues,
 };
 
 /// Bytes of result ciphertexts that a unit holds at a time.
 const BUFFER_BYTES: usize = 64 << 20;
+/// Words of kept products that are copied in one step, which takes about as long as a tile.
+const COPIED_WORDS: usize = 4 << 20;
 
 /// The offline product of one unit: encrypted masks in, encrypted images out, in tiles short
 /// enough that sessions can take turns.
@@ -22,6 +25,8 @@ pub struct UnitJob {
     group: GroupId,
     shape: GroupShape,
     seed: PublicSeed,
+    /// The parameter set, if the seed is the model's.
+    of_model: Option<ParameterId>,
     degree: usize,
     rank: usize,
     /// `n x N` for each limb.
@@ -56,15 +61,20 @@ impl UnitJob {
         engine: &Engine,
         group: GroupId,
         set: ParameterId,
-        seed: PublicSeed,
+        seed: MaskSeed,
         max_payload: usize,
     ) -> Result<Self, WireError> {
         let shape = engine.config().shape(group).ok_or(WireError::Body)?;
         let (degree, rank) = set.degree_and_rank();
+        let (seed, of_model) = match seed {
+            MaskSeed::Unit(seed) => (PublicSeed(seed), None),
+            MaskSeed::Model => (PublicSeed::of_model(engine.digest(), set), Some(set)),
+        };
         let job = Self {
             group,
             shape,
             seed,
+            of_model,
             degree,
             rank,
             bodies: Default::default(),
@@ -162,19 +172,37 @@ impl UnitJob {
         let mask_tiles = mask_words.div_ceil(chunk);
         let body_tiles = self.degree.div_ceil(chunk);
         let per_limb = mask_tiles + body_tiles;
-        if self.next_tile == 2 * per_limb {
-            return Ok(UnitTile::Rows(self.frame()));
+        let mut copied = 0;
+        while self.next_tile < 2 * per_limb {
+            let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
+            let columns = if tile < mask_tiles {
+                tile * chunk..mask_words.min((tile + 1) * chunk)
+            } else {
+                let first = mask_words + (tile - mask_tiles) * chunk;
+                first..self.limb_words().min(first + chunk)
+            };
+            let kept = self.kept(limb, &columns);
+            let words = kept.as_ref().and_then(|tile| engine.masks.get(tile));
+            match words {
+                Some(words) => {
+                    self.place(limb, columns, &words);
+                    copied += words.len();
+                }
+                None => {
+                    let words = self.tile(engine, limb, columns.clone())?;
+                    self.place(limb, columns, &words);
+                    if let Some(tile) = kept {
+                        engine.masks.keep(tile, &words);
+                    }
+                    copied = COPIED_WORDS;
+                }
+            }
+            self.next_tile += 1;
+            if copied >= COPIED_WORDS {
+                return Ok(UnitTile::Computed);
+            }
         }
-        let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
-        if tile < mask_tiles {
-            let columns = tile * chunk..mask_words.min((tile + 1) * chunk);
-            self.tile(engine, limb, columns)?;
-        } else {
-            let first = mask_words + (tile - mask_tiles) * chunk;
-            self.tile(engine, limb, first..self.limb_words().min(first + chunk))?;
-        }
-        self.next_tile += 1;
-        Ok(UnitTile::Computed)
+        Ok(UnitTile::Rows(self.frame()))
     }
 
     fn begin_block(&mut self) {
@@ -184,11 +212,11 @@ impl UnitJob {
 
     /// One tile: `columns` of the block's rows, all masks or all bodies.
     fn tile(
-        &mut self,
+        &self,
         engine: &Engine,
         limb: usize,
         columns: Range<usize>,
-    ) -> Result<(), AccelError> {
+    ) -> Result<Vec<u32>, AccelError> {
         let (matrix, _) = engine.matrix(self.group)?;
         let (p, rows, width) = (MASKED_LIMBS[limb], self.block.clone(), columns.len());
         let mask_words = self.rank * self.degree;
@@ -204,13 +232,25 @@ impl UnitJob {
             }
             engine.accelerator.product(matrix, rows, p, &x, width, &mut out)?;
         }
+        Ok(out)
+    }
+
+    /// The tile that may be kept for other units: one of the model's masks.
+    fn kept(&self, limb: usize, columns: &Range<usize>) -> Option<MaskTile> {
+        let set = self.of_model.filter(|_| columns.end <= self.rank * self.degree)?;
+        let (group, rows, columns) = (self.group, self.block.clone(), columns.clone());
+        Some(MaskTile { group, set, limb, rows, columns })
+    }
+
+    /// Puts a tile's words among the results.
+    fn place(&mut self, limb: usize, columns: Range<usize>, tile: &[u32]) {
+        let width = columns.len();
         let words = self.limb_words();
         for (row, tile) in
-            self.results[limb].words_mut().chunks_exact_mut(words).zip(out.chunks_exact(width))
+            self.results[limb].words_mut().chunks_exact_mut(words).zip(tile.chunks_exact(width))
         {
             row[columns.clone()].copy_from_slice(tile);
         }
-        Ok(())
     }
 
     /// The next finished rows of the block, packed.
