@@ -27,6 +27,10 @@ pub(crate) struct ServeLimits {
     /// than encoding them for every product; 0 for none
     #[arg(long, default_value = "1GiB", value_parser = any_size, value_name = "SIZE")]
     pub(crate) encoded_memory: u64,
+    /// Memory for products of the model's masks, which are the same for every unit: eight bytes for each
+    /// row and each of 4096 columns. A unit that finds them costs a host a small part; 0 for none
+    #[arg(long, default_value = "1GiB", value_parser = any_size, value_name = "SIZE")]
+    pub(crate) mask_memory: u64,
     /// Time that a session may take, such as 90s, 30m or 24h
     #[arg(long, default_value = "24h", value_parser = time, value_name = "TIME")]
     pub(crate) session_time: Duration,

@@ -59,8 +59,8 @@ impl KeptMasks {
         }
     }
 
-    /// Bytes that a tile of `words` words takes: with its place in the table, which has three at most
-    /// for each tile while it grows.
+    /// Bytes that a tile of `words` words takes: with its place in the table, which has fewer than four
+    /// for each tile even while it grows.
     const fn bytes(words: usize) -> u64 {
         (4 * words + 4 * size_of::<(MaskTile, Arc<[u32]>)>()) as u64
     }

@@ -183,24 +183,21 @@ impl UnitJob {
             };
             let kept = self.kept(limb, &columns);
             let words = kept.as_ref().and_then(|tile| engine.masks.get(tile));
-            match words {
-                Some(words) => {
-                    self.place(limb, columns, &words);
-                    copied += words.len();
-                }
-                None => {
-                    let words = self.tile(engine, limb, columns.clone())?;
-                    self.place(limb, columns, &words);
-                    if let Some(tile) = kept {
-                        engine.masks.keep(tile, &words);
-                    }
-                    copied = COPIED_WORDS;
-                }
-            }
             self.next_tile += 1;
-            if copied >= COPIED_WORDS {
-                return Ok(UnitTile::Computed);
+            if let Some(words) = words {
+                self.place(limb, columns, &words);
+                copied += words.len();
+                if copied < COPIED_WORDS {
+                    continue;
+                }
+            } else {
+                let words = self.tile(engine, limb, columns.clone())?;
+                self.place(limb, columns, &words);
+                if let Some(tile) = kept {
+                    engine.masks.keep(tile, &words);
+                }
             }
+            return Ok(UnitTile::Computed);
         }
         Ok(UnitTile::Rows(self.frame()))
     }

@@ -10,8 +10,8 @@ use kernel::model::GroupId;
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    MaskSeed, SessionId, UnitOpen, WireError, decode_body, encode_body,
+    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, MaskSeed,
+    Purpose, SessionId, UnitOpen, WireError, decode_body, encode_body,
 };
 use serde::Serialize;
 use std::sync::Arc;
