@@ -162,6 +162,7 @@ mod tests {
             ("--memory 4Gib", "whole number of MiB"),
             ("--memory 1.5GiB", "whole number of MiB"),
             ("--memory 99999999999TiB", "whole number of MiB"),
+            ("--mask-memory 1.5GiB", "whole number of MiB"),
             ("--memory-per-address 5GiB", "is more than --memory"),
             ("--session-time 0", "one second to a year"),
             ("--session-time 366d", "one second to a year"),
