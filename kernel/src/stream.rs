@@ -193,7 +193,7 @@ impl PublicSeed {
     ///
     /// let digest = ModelDigest([7; 32]);
     /// let seed = PublicSeed::of_model(digest, ParameterId::Masked256x16);
-    /// assert_eq!(seed.0[..4], [0, 0, 0, 0]);
+    /// assert_eq!(seed.0[..4], [6, 51, 72, 195]);
     /// assert_ne!(seed, PublicSeed::of_model(digest, ParameterId::Masked512x8));
     /// ```
     #[must_use]
