@@ -1,5 +1,6 @@
+mod recall;
+
 use super::Engine;
-use super::masks::MaskTile;
 use super::words::Words;
 use core::ops::Range;
 use kernel::accel::AccelError;
@@ -13,8 +14,6 @@ use kernel::wire::{
 
 /// Bytes of result ciphertexts that a unit holds at a time.
 const BUFFER_BYTES: usize = 64 << 20;
-/// Words of kept products that are copied in one step, which takes about as long as a tile.
-const COPIED_WORDS: usize = 4 << 20;
 
 /// The offline product of one unit: encrypted masks in, encrypted images out, in tiles short
 /// enough that sessions can take turns.
@@ -172,34 +171,26 @@ impl UnitJob {
         let mask_tiles = mask_words.div_ceil(chunk);
         let body_tiles = self.degree.div_ceil(chunk);
         let per_limb = mask_tiles + body_tiles;
-        let mut copied = 0;
-        while self.next_tile < 2 * per_limb {
-            let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
-            let columns = if tile < mask_tiles {
-                tile * chunk..mask_words.min((tile + 1) * chunk)
-            } else {
-                let first = mask_words + (tile - mask_tiles) * chunk;
-                first..self.limb_words().min(first + chunk)
-            };
-            let kept = self.kept(limb, &columns);
-            let words = kept.as_ref().and_then(|tile| engine.masks.get(tile));
-            self.next_tile += 1;
-            if let Some(words) = words {
-                self.place(limb, columns, &words);
-                copied += words.len();
-                if copied < COPIED_WORDS {
-                    continue;
-                }
-            } else {
-                let words = self.tile(engine, limb, columns.clone())?;
-                self.place(limb, columns, &words);
-                if let Some(tile) = kept {
-                    engine.masks.keep(tile, &words);
-                }
-            }
+        if self.next_tile == 2 * per_limb {
+            return Ok(UnitTile::Rows(self.frame()));
+        }
+        let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
+        if tile == 0 && self.recall_masks(engine, limb) {
+            self.next_tile += mask_tiles;
             return Ok(UnitTile::Computed);
         }
-        Ok(UnitTile::Rows(self.frame()))
+        if tile < mask_tiles {
+            let columns = tile * chunk..mask_words.min((tile + 1) * chunk);
+            self.tile(engine, limb, columns)?;
+            if tile + 1 == mask_tiles {
+                self.keep_masks(engine, limb);
+            }
+        } else {
+            let first = mask_words + (tile - mask_tiles) * chunk;
+            self.tile(engine, limb, first..self.limb_words().min(first + chunk))?;
+        }
+        self.next_tile += 1;
+        Ok(UnitTile::Computed)
     }
 
     fn begin_block(&mut self) {
@@ -209,11 +200,11 @@ impl UnitJob {
 
     /// One tile: `columns` of the block's rows, all masks or all bodies.
     fn tile(
-        &self,
+        &mut self,
         engine: &Engine,
         limb: usize,
         columns: Range<usize>,
-    ) -> Result<Vec<u32>, AccelError> {
+    ) -> Result<(), AccelError> {
         let (matrix, _) = engine.matrix(self.group)?;
         let (p, rows, width) = (MASKED_LIMBS[limb], self.block.clone(), columns.len());
         let mask_words = self.rank * self.degree;
@@ -229,25 +220,13 @@ impl UnitJob {
             }
             engine.accelerator.product(matrix, rows, p, &x, width, &mut out)?;
         }
-        Ok(out)
-    }
-
-    /// The tile that may be kept for other units: one of the model's masks.
-    fn kept(&self, limb: usize, columns: &Range<usize>) -> Option<MaskTile> {
-        let set = self.of_model.filter(|_| columns.end <= self.rank * self.degree)?;
-        let (group, rows, columns) = (self.group, self.block.clone(), columns.clone());
-        Some(MaskTile { group, set, limb, rows, columns })
-    }
-
-    /// Puts a tile's words among the results.
-    fn place(&mut self, limb: usize, columns: Range<usize>, tile: &[u32]) {
-        let width = columns.len();
         let words = self.limb_words();
         for (row, tile) in
-            self.results[limb].words_mut().chunks_exact_mut(words).zip(tile.chunks_exact(width))
+            self.results[limb].words_mut().chunks_exact_mut(words).zip(out.chunks_exact(width))
         {
             row[columns.clone()].copy_from_slice(tile);
         }
+        Ok(())
     }
 
     /// The next finished rows of the block, packed.
