@@ -29,6 +29,7 @@ const SQUARE: ModelConfig = ModelConfig {
 };
 /// Room for all that is kept here.
 const MEMORY: u64 = 1 << 30;
+const ROUNDS: usize = 5;
 
 /// Weights that look random, from a counter.
 struct Rows(u32);
@@ -60,11 +61,17 @@ fn units(engine: &Engine, groups: &[GroupId], seed: MaskSeed) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn report(name: &str, engine: Engine, groups: &[GroupId]) -> Result<()> {
-    let engine = engine.with_mask_memory(MEMORY);
-    let own = units(&engine, groups, MaskSeed::Unit([1; 32]))?;
-    let first = units(&engine, groups, MaskSeed::Model)?;
-    let next = units(&engine, groups, MaskSeed::Model)?;
+/// The fastest of a few rounds, each from a cache that is empty.
+fn report(name: &str, mut engine: Engine, groups: &[GroupId]) -> Result<()> {
+    let mut best = [f64::INFINITY; 3];
+    for _ in 0..ROUNDS {
+        engine = engine.with_mask_memory(MEMORY);
+        let seeds = [MaskSeed::Unit([1; 32]), MaskSeed::Model, MaskSeed::Model];
+        for (best, seed) in best.iter_mut().zip(seeds) {
+            *best = best.min(units(&engine, groups, seed)?);
+        }
+    }
+    let [own, first, next] = best;
     println!(
         "{name}: own seed {own:.3} s, model's seed {first:.3} s, then {next:.3} s: a ratio of {:.1}",
         first / next
