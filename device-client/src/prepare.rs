@@ -2,7 +2,7 @@
 
 use crate::store::CorrelationStore;
 use crate::transport::{Transport, TransportError};
-use crate::unit::{Unit, UnitError, UnitWorkspace};
+use crate::unit::{MaskSource, Unit, UnitError, UnitWorkspace};
 use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
@@ -78,7 +78,7 @@ impl<C: CorrelationStore> Drop for Receiving<'_, C> {
     }
 }
 
-/// Runs one preparation session for `units`, each under a fresh key, into `store`.
+/// Runs one preparation session for `units`, each under a fresh key and the masks that `masks` says, into `store`.
 ///
 /// The session always runs to the end of its units, whatever their checks say; a refused unit is
 /// reported, and asking again is the caller's affair, in a later session.
@@ -90,6 +90,7 @@ pub async fn prepare<S, R, Io, C, N>(
     bundle: &DeviceBundle<'_>,
     store: &mut C,
     units: &[GroupId],
+    masks: MaskSource,
     entropy: &mut N,
     memory: PrepareMemory<'_>,
     mut observe: impl FnMut(PrepareEvent),
@@ -121,6 +122,7 @@ where
             bundle,
             group,
             seed,
+            masks,
             UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise },
         )?;
         let receiving = Receiving(&mut *store);

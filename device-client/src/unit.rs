@@ -10,13 +10,23 @@ use kernel::params::{MASKED_LIMBS, MaskedSet};
 use kernel::ring::RingOps;
 use kernel::stream::{Label, PublicSeed, Seed, check_vector, one_time_mask_coordinates};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, UnitOpen, WireError, body_bytes, pack_residues,
-    packed_len, row_bytes, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, UnitOpen, WireError, body_bytes,
+    pack_residues, packed_len, row_bytes, unpack_residues,
 };
 use zeroize::Zeroize;
 
 /// Coordinates whose masks share ChaCha blocks; bodies leave in blocks of this many.
 const COORDINATES: usize = 4;
+
+/// Where the mask polynomials of units come from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MaskSource {
+    /// A public seed of each unit's own.
+    Unit,
+    /// The model's public seed: a host that keeps W times its masks has little left to do.
+    #[default]
+    Model,
+}
 
 /// Memory that a unit works in. Its contents are secret; it is erased when the unit ends.
 pub struct UnitWorkspace<'b> {
@@ -73,6 +83,7 @@ pub struct Unit<'b, S: MaskedSet, R: RingOps> {
     shape: GroupShape,
     seed: Seed,
     masks: Seed,
+    source: MaskSource,
     public: PublicSeed,
     key: SecretKey<'b, S>,
     check: UnitCheck<'b>,
@@ -107,7 +118,8 @@ impl Drop for Scratch<'_> {
 }
 
 impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
-    /// Begins a unit for `group` under a fresh seed.
+    /// Begins a unit for `group` under a fresh seed, which it takes for good: from it come the key, its
+    /// noise and its one-time masks, so that no other unit has them.
     ///
     /// # Errors
     /// [`UnitError::Workspace`].
@@ -115,6 +127,7 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
         bundle: &'b DeviceBundle<'b>,
         group: GroupId,
         seed: Seed,
+        source: MaskSource,
         workspace: UnitWorkspace<'b>,
     ) -> Result<Self, UnitError> {
         let shape = bundle.config().shape(group).ok_or(UnitError::Workspace)?;
@@ -130,7 +143,11 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
             group,
             shape,
             masks: seed.derive(Label::OneTimeMask),
-            public: seed.derive_public(),
+            source,
+            public: match source {
+                MaskSource::Unit => seed.derive_public(),
+                MaskSource::Model => PublicSeed::of_model(bundle.digest(), S::ID),
+            },
             key: SecretKey::generate::<R>(&seed, key)?,
             check: UnitCheck::new(S::N, sums).ok_or(UnitError::Workspace)?,
             scratch: Scratch { messages, ciphertext, polynomial, noise: workspace.noise },
@@ -144,7 +161,11 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
     /// The body of the frame that announces the unit.
     #[must_use]
     pub const fn announcement(&self) -> UnitOpen {
-        UnitOpen { group: self.group.0, seed: self.public.0 }
+        let seed = match self.source {
+            MaskSource::Unit => MaskSeed::Unit(self.public.0),
+            MaskSource::Model => MaskSeed::Model,
+        };
+        UnitOpen { group: self.group.0, seed }
     }
 
     /// Tells the store what is coming.

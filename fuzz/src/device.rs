@@ -16,7 +16,7 @@ use device_client::prepare_direct::{
 };
 use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::Connector;
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{InsecureDirect64, InsecureMasked16x1, ParameterSet};
@@ -99,6 +99,7 @@ fn preparing(mut link: Link) -> Vec<u8> {
         &bundle,
         &mut store,
         &UNITS,
+        MaskSource::Model,
         &mut Rng(1),
         memory,
         |_| {},

@@ -2,6 +2,7 @@
 
 mod encoded;
 mod keys;
+mod masks;
 mod product;
 mod unit;
 mod words;
@@ -16,6 +17,7 @@ use kernel::accel::{AccelError, Accelerator, MatrixId, RowSource};
 use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::prime::PrimeId;
+use masks::KeptMasks;
 use std::sync::Arc;
 
 /// A loaded model. Cheap to share; all methods block.
@@ -24,6 +26,7 @@ pub struct Engine {
     /// The same one, if it serves direct mode.
     ring: Option<Arc<dyn RingAccelerator>>,
     encoded: Encoded,
+    masks: KeptMasks,
     matrices: Vec<MatrixId>,
     config: ModelConfig,
     digest: ModelDigest,
@@ -52,7 +55,8 @@ impl Engine {
             let mut source = rows(group).ok_or(AccelError::Rows)?;
             matrices.push(accelerator.load(shape.rows, shape.columns, &mut source)?);
         }
-        Ok(Self { accelerator, ring: None, encoded: Encoded::default(), matrices, config, digest })
+        let (encoded, masks) = (Encoded::default(), KeptMasks::default());
+        Ok(Self { accelerator, ring: None, encoded, masks, matrices, config, digest })
     }
 
     /// [`Self::load`], for an accelerator that serves direct mode too.
@@ -74,6 +78,13 @@ impl Engine {
     #[must_use]
     pub fn with_encoded_memory(self, bytes: u64) -> Self {
         Self { encoded: Encoded::within(bytes), ..self }
+    }
+
+    /// Lets products of the model's masks be kept, in as many bytes as this: units under the model's
+    /// seed then cost their bodies alone.
+    #[must_use]
+    pub fn with_mask_memory(self, bytes: u64) -> Self {
+        Self { masks: KeptMasks::within(bytes), ..self }
     }
 
     /// The model's shape.

@@ -17,7 +17,6 @@ use kernel::bundle::ModelDigest;
 use kernel::direct::DirectShape;
 use kernel::model::GroupId;
 use kernel::params::ParameterId;
-use kernel::stream::PublicSeed;
 use kernel::wire::{
     Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, SessionId,
     UnitOpen, Welcome, WireError, decode_body, encode_body,
@@ -277,8 +276,8 @@ impl Session {
             return Err(WireError::Order.into());
         };
         *units_left = units_left.checked_sub(1).ok_or(FaultCode::Limits)?;
-        let seed = PublicSeed(open.seed);
-        let job = UnitJob::new(&self.engine, GroupId(open.group), set, seed, *max_payload)?;
+        let group = GroupId(open.group);
+        let job = UnitJob::new(&self.engine, group, set, open.seed, *max_payload)?;
         *unit = Some(Box::new(job));
         Ok(Action::Receive)
     }

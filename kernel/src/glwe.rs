@@ -8,7 +8,8 @@
 //! while `|e| < Delta / 2`.
 //!
 //! The masks are drawn in the NTT domain from a public seed, so only bodies travel to the host.
-//! Key, noise and masks come from the seed of one *unit*; a seed is used for one unit only.
+//! Key and noise come from the seed of one *unit*; a seed is used for one unit only. The public seed is
+//! the unit's too, or one that all units of a model share: under it, keys must be fresh all the more.
 //!
 //! Layout: limb-major; within a limb K mask polynomials, then the body, all in the NTT domain.
 //!

@@ -50,8 +50,8 @@ pub use bits::{
 };
 pub use header::{FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId, VERSION};
 pub use message::{
-    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, Purpose, UnitOpen, Welcome,
-    decode_body, encode_body,
+    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, MaskSeed, Purpose, UnitOpen,
+    Welcome, decode_body, encode_body,
 };
 pub use residues::{body_bytes, pack_residues, packed_len, row_bytes, unpack_residues};
 

@@ -23,7 +23,7 @@ use device_client::decoder::Request;
 use device_client::generate::{Event, Multiply, Sampling};
 use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
 use device_client::store::{CorrelationStore, MemoryStore};
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use host_server::engine::Engine;
 use host_server::model::{HostBundle, synthetic_device, synthetic_host};
 use kernel::accel::AccelError;
@@ -253,6 +253,7 @@ impl Job<'_> {
             self.bundle,
             &mut store,
             &units,
+            MaskSource::Unit,
             &mut SystemEntropy,
             memory,
             |event| match event {

@@ -19,8 +19,8 @@ const DEMO_MODEL: [(&str, &[u8]); 5] = [
     ("tokenizer_config.json", include_bytes!("../../models/demo/tokenizer_config.json")),
 ];
 
-/// Memory of the host for encoded matrices, as `serve` has it by default.
-const ENCODED_MEMORY: u64 = 1 << 30;
+/// Memory of the host for encoded matrices, and for products of masks, as `serve` has it by default.
+const KEPT_MEMORY: u64 = 1 << 30;
 
 /// `subrosa demo`: both sides on this machine, through real TCP on loopback.
 pub(super) fn run(options: &Demo) -> Result<()> {
@@ -39,8 +39,8 @@ pub(super) fn run(options: &Demo) -> Result<()> {
 
     let bytes = BundleBytes::read(&device)?;
     let weights = HostBundle::open(&host)?;
-    let engine = engine(&weights, options.threads)?.with_encoded_memory(ENCODED_MEMORY);
-    let engine = Arc::new(engine);
+    let engine = engine(&weights, options.threads)?.with_encoded_memory(KEPT_MEMORY);
+    let engine = Arc::new(engine.with_mask_memory(KEPT_MEMORY));
     let backend = engine.backend();
     let server = HostThread::start(engine)?;
     eprintln!("{model}: host on {} ({backend})", server.address);

@@ -23,7 +23,8 @@ pub(super) fn run(options: &Serve) -> Result<()> {
         bundle.verify()?;
     }
     let engine = engine(&bundle, options.threads)?;
-    let engine = Arc::new(engine.with_encoded_memory(options.limits.encoded_memory));
+    let (encoded, masks) = (options.limits.encoded_memory, options.limits.mask_memory);
+    let engine = Arc::new(engine.with_encoded_memory(encoded).with_mask_memory(masks));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let backend = engine.backend();

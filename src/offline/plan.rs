@@ -68,7 +68,8 @@ impl Cost {
             up: n * body_bytes(degree) as f64,
             down: m * row_bytes(degree, rank) as f64,
             device: n * rates.encrypt + m * rates.decrypt,
-            // Words of two limbs are four byte planes each.
+            // Words of two limbs are four byte planes each. A host that keeps W times the model's masks
+            // multiplies N columns instead of (K + 1) N; a device cannot know, and counts on no favour.
             host: m * n * ((rank + 1) * degree * 8) as f64 / INT8_RATE,
         }
     }

@@ -16,7 +16,7 @@ use device_client::prepare_direct::{
     prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use indicatif::ProgressBar;
 use kernel::bundle::DeviceBundle;
 use kernel::params::{MaskedSet, ParameterSet};
@@ -95,6 +95,7 @@ async fn masked<S: MaskedSet>(
         bundle,
         store,
         &units,
+        MaskSource::Model,
         &mut SystemEntropy,
         memory,
         observe(host, phase, &bar),

@@ -6,8 +6,9 @@
 use crate::harness::link::{Event, Loopback, Tamper, honest};
 use crate::harness::model::TINY;
 use crate::harness::sealed::{Memory, Step};
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::prepare_from;
 use crate::harness::wire;
+use device_client::unit::MaskSource;
 use kernel::model::GroupId;
 use kernel::params::{InsecureMasked16x1, ParameterSet};
 use kernel::prime::{Prime, T};
@@ -39,11 +40,11 @@ fn liar(units: &'static [usize], all: bool) -> Tamper {
 /// steps of the device's storage among them.
 type Seen = (Vec<Event>, Vec<Step>);
 
-fn seen(memory: &Memory, tamper: Tamper, seed: u64) -> (Seen, Vec<bool>) {
+fn seen(memory: &Memory, tamper: Tamper, masks: MaskSource, seed: u64) -> (Seen, Vec<bool>) {
     let host = Loopback::new(&TINY.engine, tamper);
     let mut store = memory.open(&TINY);
     memory.watch(&host);
-    let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &UNITS, seed, 1000);
+    let prepared = prepare_from::<Set>(&TINY, &host, &mut store, &UNITS, masks, seed, 1000);
     assert_eq!(prepared.result, Ok(()));
     let events = host.events().into_iter().map(|event| match event {
         Event::Down(frame) => Event::Down(frame[..HEADER_BYTES].to_vec()),
@@ -61,13 +62,13 @@ fn fresh() -> Memory {
 
 #[test]
 fn a_preparation_looks_the_same_whatever_its_checks_say() {
-    let (expected, kept) = seen(&fresh(), honest(), 5);
-    assert_eq!(kept, [true; 4]);
-    assert!(expected.1.iter().any(|(_, kind, _)| *kind == "sync"));
-    let lies: [&[usize]; 6] = [&[0], &[1], &[3], &[0, 2], &[1, 2, 3], &[0, 1, 2, 3]];
-    for units in lies {
-        for all in [false, true] {
-            let (lied, kept) = seen(&fresh(), liar(units, all), 5);
+    for masks in [MaskSource::Unit, MaskSource::Model] {
+        let (expected, kept) = seen(&fresh(), honest(), masks, 5);
+        assert_eq!(kept, [true; 4]);
+        assert!(expected.1.iter().any(|(_, kind, _)| *kind == "sync"));
+        let lies: [&[usize]; 6] = [&[0], &[1], &[3], &[0, 2], &[1, 2, 3], &[0, 1, 2, 3]];
+        for (units, all) in lies.into_iter().flat_map(|units| [(units, false), (units, true)]) {
+            let (lied, kept) = seen(&fresh(), liar(units, all), masks, 5);
             assert!(kept.iter().enumerate().all(|(unit, kept)| *kept != units.contains(&unit)));
             assert!(lied.0 == expected.0, "the bytes or their order tell the verdict of {units:?}");
             assert!(lied.1 == expected.1, "the storage's work tells the verdict of {units:?}");
@@ -79,13 +80,15 @@ fn a_preparation_looks_the_same_whatever_its_checks_say() {
 /// the same.
 #[test]
 fn the_next_preparation_does_not_tell_what_was_dropped() {
-    let next = |tamper: Tamper| {
-        let memory = fresh();
-        seen(&memory, tamper, 5);
-        seen(&memory, honest(), 6).0
-    };
-    let expected = next(honest());
-    for units in [&[0][..], &[0, 1, 2, 3]] {
-        assert!(next(liar(units, true)) == expected, "{units:?}");
+    for masks in [MaskSource::Unit, MaskSource::Model] {
+        let next = |tamper: Tamper| {
+            let memory = fresh();
+            seen(&memory, tamper, masks, 5);
+            seen(&memory, honest(), masks, 6).0
+        };
+        let expected = next(honest());
+        for units in [&[0][..], &[0, 1, 2, 3]] {
+            assert!(next(liar(units, true)) == expected, "{units:?}");
+        }
     }
 }

@@ -68,6 +68,15 @@ def seeds():
                "token_choice": [[i, streams.token_choice(s, i)] for i in [0, 1, 2**32 - 1, 2**32, 2**64 - 1]]}
 
 
+def model_seeds():
+    for s in SETS.values():
+        if s.name == "InsecureToy4x1":
+            continue
+        for label in ["model digest", "another digest"]:
+            yield {"set": s.name, "digest": seed(label).hex(),
+                   "seed": streams.model_seed(seed(label), s.number).hex()}
+
+
 def drawn(case, draws):
     """A case of uniform words, with the largest attempt that any of them took."""
     values = [value for value, _ in draws]
@@ -452,8 +461,9 @@ def bodies():
                    "bytes": protocol.hello(model, purpose, **fields).hex()}
     yield {"body": "Welcome", "digest": model.hex(), "bytes": model.hex()}
     for group in [0, 128, 2**32 - 1]:
-        yield {"body": "UnitOpen", "group": group, "seed": seed("unit open").hex(),
-               "bytes": protocol.unit_open(group, seed("unit open")).hex()}
+        for own in [seed("unit open"), None]:
+            yield {"body": "UnitOpen", "group": group, "seed": own and own.hex(),
+                   "bytes": protocol.unit_open(group, own).hex()}
     for code in protocol.FAULTS:
         yield {"body": "Fault", "code": code, "bytes": protocol.fault(code).hex()}
     yield {"body": "Block", "index": 2**32 - 2, "count": 258, "bytes": struct.pack("<II", 2**32 - 2, 258).hex()}
@@ -471,7 +481,7 @@ def packed():
             yield {"prime": name, "count": count, "bytes": data.hex(), "error": "Length"}
 
 
-SECTIONS = [primes, seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
+SECTIONS = [primes, seeds, model_seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
             headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
             *hybrid.SECTIONS, *preparation.SECTIONS]

@@ -35,7 +35,8 @@ def hello(digest, purpose, answered, max_payload):
 
 
 def unit_open(group, seed):
-    return varint(group) + seed
+    """The seed is a variant: 0 and the unit's own, or 1 for the model's."""
+    return varint(group) + (varint(1) if seed is None else varint(0) + seed)
 
 
 def fault(code):

@@ -1,3 +1,5 @@
+mod recall;
+
 use super::Engine;
 use super::words::Words;
 use core::ops::Range;
@@ -6,8 +8,8 @@ use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, body_bytes, pack_residues, packed_len,
-    row_bytes, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, WireError, body_bytes, pack_residues,
+    packed_len, row_bytes, unpack_residues,
 };
 
 /// Bytes of result ciphertexts that a unit holds at a time.
@@ -22,6 +24,8 @@ pub struct UnitJob {
     group: GroupId,
     shape: GroupShape,
     seed: PublicSeed,
+    /// The parameter set, if the seed is the model's.
+    of_model: Option<ParameterId>,
     degree: usize,
     rank: usize,
     /// `n x N` for each limb.
@@ -56,15 +60,20 @@ impl UnitJob {
         engine: &Engine,
         group: GroupId,
         set: ParameterId,
-        seed: PublicSeed,
+        seed: MaskSeed,
         max_payload: usize,
     ) -> Result<Self, WireError> {
         let shape = engine.config().shape(group).ok_or(WireError::Body)?;
         let (degree, rank) = set.degree_and_rank();
+        let (seed, of_model) = match seed {
+            MaskSeed::Unit(seed) => (PublicSeed(seed), None),
+            MaskSeed::Model => (PublicSeed::of_model(engine.digest(), set), Some(set)),
+        };
         let job = Self {
             group,
             shape,
             seed,
+            of_model,
             degree,
             rank,
             bodies: Default::default(),
@@ -166,9 +175,16 @@ impl UnitJob {
             return Ok(UnitTile::Rows(self.frame()));
         }
         let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
+        if tile == 0 && self.recall_masks(engine, limb) {
+            self.next_tile += mask_tiles;
+            return Ok(UnitTile::Computed);
+        }
         if tile < mask_tiles {
             let columns = tile * chunk..mask_words.min((tile + 1) * chunk);
             self.tile(engine, limb, columns)?;
+            if tile + 1 == mask_tiles {
+                self.keep_masks(engine, limb);
+            }
         } else {
             let first = mask_words + (tile - mask_tiles) * chunk;
             self.tile(engine, limb, first..self.limb_words().min(first + chunk))?;

@@ -28,6 +28,7 @@ type Compare = fn(&Value);
 const SECTIONS: &[(&str, Compare)] = &[
     ("primes", arithmetic::primes),
     ("seeds", randomness::seeds),
+    ("model_seeds", randomness::model_seeds),
     ("public_masks", randomness::public_masks),
     ("check_vectors", randomness::check_vectors),
     ("one_time_masks", randomness::one_time_masks),

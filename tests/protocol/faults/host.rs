@@ -10,8 +10,8 @@ use kernel::model::GroupId;
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    SessionId, UnitOpen, WireError, decode_body, encode_body,
+    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, MaskSeed,
+    Purpose, SessionId, UnitOpen, WireError, decode_body, encode_body,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ fn product(sequence: u32, group: u32, tokens: u32) -> Vec<u8> {
 }
 
 fn open_unit(sequence: u32, group: u32) -> Vec<u8> {
-    frame(FrameType::UnitOpen, sequence, &body(&UnitOpen { group, seed: [1; 32] }))
+    frame(FrameType::UnitOpen, sequence, &body(&UnitOpen { group, seed: MaskSeed::Unit([1; 32]) }))
 }
 
 fn bodies(sequence: u32, first: u32, count: u32) -> Vec<u8> {

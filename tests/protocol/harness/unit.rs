@@ -9,11 +9,12 @@ use device_client::prepare_direct::{
     prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
+use kernel::stream::Entropy;
 use kernel::wire::HEADER_BYTES;
 
 /// What came of a preparation: whether it ended in order, and each unit's verdict.
@@ -22,14 +23,28 @@ pub(crate) struct Prepared<E> {
     pub(crate) units: Vec<(GroupId, bool)>,
 }
 
-/// A preparation session over any stream, its randomness from `seed`, its frames of at most
-/// `payload` bytes.
+/// A preparation session over any stream, as the program has it, its randomness from `seed`, its frames
+/// of at most `payload` bytes.
 pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
     seed: u64,
+    payload: usize,
+) -> Prepared<Io::Error> {
+    let (masks, entropy) = (MaskSource::default(), &mut Rng(seed));
+    prepare_with::<S, _>(model, io, store, units, masks, entropy, payload).await
+}
+
+/// The same with masks of either source, and any randomness.
+pub(crate) async fn prepare_with<S: MaskedSet, Io: Read + Write>(
+    model: &Model,
+    io: Io,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    masks: MaskSource,
+    entropy: &mut impl Entropy,
     payload: usize,
 ) -> Prepared<Io::Error> {
     let (mut words, mut noise) = (vec![0; unit_words::<S>()], vec![0; S::N]);
@@ -44,9 +59,9 @@ pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
             verdicts.push((group, kept));
         }
     };
-    let (bundle, mut entropy) = (model.bundle(), Rng(seed));
+    let bundle = model.bundle();
     let result =
-        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, &mut entropy, memory, observe)
+        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, masks, entropy, memory, observe)
             .await;
     // Keys, masks and noise are gone, however it ended.
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0));
@@ -63,6 +78,20 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     payload: usize,
 ) -> Prepared<LinkError> {
     now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
+}
+
+/// The same with masks of either source.
+pub(crate) fn prepare_from<S: MaskedSet>(
+    model: &Model,
+    host: &Loopback,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    masks: MaskSource,
+    seed: u64,
+    payload: usize,
+) -> Prepared<LinkError> {
+    let entropy = &mut Rng(seed);
+    now(prepare_with::<S, _>(model, host.link(), store, units, masks, entropy, payload))
 }
 
 /// A preparation through direct mode over any stream.

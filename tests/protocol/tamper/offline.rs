@@ -3,10 +3,11 @@ use crate::harness::link::{Answer, Loopback, Tamper, honest};
 use crate::harness::model::TINY;
 use crate::harness::random::Rng;
 use crate::harness::store::available;
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::prepare_from;
 use crate::harness::wire;
 use core::cell::Cell;
 use device_client::store::{CorrelationStore, MemoryStore};
+use device_client::unit::MaskSource;
 use kernel::bundle::CHECK_REPETITIONS;
 use kernel::model::GroupId;
 use kernel::ntt;
@@ -148,16 +149,20 @@ fn liar(
     })
 }
 
-/// Honest preparations, by their first group and their seed.
+const SOURCES: [MaskSource; 2] = [MaskSource::Unit, MaskSource::Model];
+
+/// Honest preparations, by their first group, their source of masks and their seed.
 #[derive(Default)]
-struct Honest(HashMap<(u32, u64), Loopback>);
+struct Honest(HashMap<(u32, bool, u64), Loopback>);
 
 impl Honest {
-    fn of(&mut self, units: [GroupId; 2], seed: u64) -> &Loopback {
-        self.0.entry((units[0].0, seed)).or_insert_with(|| {
+    fn of(&mut self, units: [GroupId; 2], masks: MaskSource, seed: u64) -> &Loopback {
+        let shared = masks == MaskSource::Model;
+        self.0.entry((units[0].0, shared, seed)).or_insert_with(|| {
             let host = Loopback::new(&TINY.engine, honest());
             let mut store = MemoryStore::new(&TINY.config);
-            let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, seed, PAYLOAD);
+            let prepared =
+                prepare_from::<Set>(&TINY, &host, &mut store, &units, masks, seed, PAYLOAD);
             assert_eq!(
                 (prepared.result, prepared.units),
                 (Ok(()), units.map(|g| (g, true)).into())
@@ -171,9 +176,9 @@ impl Honest {
         let groups = TINY.config.group_count();
         let first = rng.below(groups as usize) as u32;
         let units = [GroupId(first), GroupId((first + 1) % groups)];
-        let seed = rng.below(8) as u64;
-        let older = self.of(units, seed + 1).down();
-        let honest = self.of(units, seed).clone();
+        let (masks, seed) = (SOURCES[rng.below(2)], rng.below(8) as u64);
+        let older = self.of(units, masks, seed + 1).down();
+        let honest = self.of(units, masks, seed).clone();
 
         let frames = TINY.shape(units[0]).rows.div_ceil(4);
         let target = rng.below(frames);
@@ -181,7 +186,7 @@ impl Honest {
         let tamper = liar(units[0], target, older[1 + target].clone(), rng, Rc::clone(&told));
         let host = Loopback::new(&TINY.engine, tamper);
         let mut store = MemoryStore::new(&TINY.config);
-        let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, seed, PAYLOAD);
+        let prepared = prepare_from::<Set>(&TINY, &host, &mut store, &units, masks, seed, PAYLOAD);
         let kind = told.get();
         assert_eq!(prepared.result, Ok(()), "{kind}");
         assert_eq!(prepared.units, [(units[0], false), (units[1], true)], "{kind}: not caught");
@@ -225,7 +230,8 @@ fn small_noise_in_both_limbs_is_harmless() {
     let host = Loopback::new(&TINY.engine, tamper);
     let mut store = MemoryStore::new(&TINY.config);
     let units: Vec<_> = TINY.config.groups().collect();
-    let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, 1, PAYLOAD);
+    let masks = MaskSource::Model;
+    let prepared = prepare_from::<Set>(&TINY, &host, &mut store, &units, masks, 1, PAYLOAD);
     assert_eq!(prepared.result, Ok(()));
     assert!(prepared.units.iter().all(|(_, kept)| *kept));
     assert_eq!(available(&store, &TINY.config), [N as u32; 5]);
