@@ -54,8 +54,7 @@ impl Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::ValueEnum;
-    use host_server::model::LlamaConfig;
+    use host_server::model::Checkpoint;
     use std::path::Path;
 
     fn weights(config: &ModelConfig) -> usize {
@@ -71,7 +70,7 @@ mod tests {
         // All parameters but embeddings and norms.
         assert_eq!(weights(&Shape::Llama2_7b.config()), 6_607_077_376);
         assert_eq!(weights(&Shape::TinyLlama1_1b.config()), 1_034_420_224);
-        let demo = LlamaConfig::read(Path::new("models/demo")).unwrap();
-        assert_eq!(Shape::Demo.config(), demo.model);
+        let demo = Checkpoint::open(Path::new("models/demo")).unwrap();
+        assert_eq!(Shape::Demo.config(), demo.config().model);
     }
 }
