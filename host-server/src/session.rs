@@ -157,7 +157,7 @@ impl Session {
                 Some(units.unit_need(header.length as usize))
             }
             (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
-                Some(Need::unit(unit.shape(), header.set))
+                Some(Need::unit(unit.shape(), header.set, unit.form()))
             }
             _ => None,
         }
@@ -278,7 +278,8 @@ impl Session {
         };
         *units_left = units_left.checked_sub(1).ok_or(FaultCode::Limits)?;
         let seed = PublicSeed(open.seed);
-        let job = UnitJob::new(&self.engine, GroupId(open.group), set, seed, *max_payload)?;
+        let job =
+            UnitJob::new(&self.engine, GroupId(open.group), set, seed, open.rows, *max_payload)?;
         *unit = Some(Box::new(job));
         Ok(Action::Receive)
     }

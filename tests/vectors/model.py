@@ -20,6 +20,7 @@ import preparation
 import protocol
 import quantise
 import streams
+import switched
 from inputs import digest, int8, residues, seed, words
 from lattice import SETS
 from streams import DELTA, P25, P26, P29, T
@@ -451,9 +452,9 @@ def bodies():
             yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, **fields,
                    "bytes": protocol.hello(model, purpose, **fields).hex()}
     yield {"body": "Welcome", "digest": model.hex(), "bytes": model.hex()}
-    for group in [0, 128, 2**32 - 1]:
-        yield {"body": "UnitOpen", "group": group, "seed": seed("unit open").hex(),
-               "bytes": protocol.unit_open(group, seed("unit open")).hex()}
+    for group, rows in [(0, "Full"), (128, "Full"), (128, "Switched"), (2**32 - 1, "Switched")]:
+        yield {"body": "UnitOpen", "group": group, "seed": seed("unit open").hex(), "rows": rows,
+               "bytes": protocol.unit_open(group, seed("unit open"), rows).hex()}
     for code in protocol.FAULTS:
         yield {"body": "Fault", "code": code, "bytes": protocol.fault(code).hex()}
     yield {"body": "Block", "index": 2**32 - 2, "count": 258, "bytes": struct.pack("<II", 2**32 - 2, 258).hex()}
@@ -474,7 +475,7 @@ def packed():
 SECTIONS = [primes, seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
             headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
-            *hybrid.SECTIONS, *preparation.SECTIONS]
+            *hybrid.SECTIONS, *preparation.SECTIONS, *switched.SECTIONS]
 
 
 def generate():

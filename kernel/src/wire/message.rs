@@ -1,4 +1,4 @@
-use super::WireError;
+use super::{RowForm, WireError};
 use crate::bundle::ModelDigest;
 use crate::stream::SEED_BYTES;
 use serde::de::DeserializeOwned;
@@ -106,6 +106,8 @@ pub struct UnitOpen {
     pub group: u32,
     /// The public seed of the mask polynomials.
     pub seed: [u8; SEED_BYTES],
+    /// What the host sends its rows modulo.
+    pub rows: RowForm,
 }
 
 /// A fault that both sides can see.

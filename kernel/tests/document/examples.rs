@@ -10,8 +10,8 @@ use kernel::ring::{RingOps, Scalar};
 use kernel::schedule::Schedule;
 use kernel::stream::{Seed, centred_binomial, ternary};
 use kernel::wire::{
-    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, Purpose, SessionId, UnitOpen,
-    encode_body, pack_residues, packed_len,
+    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, Purpose, RowForm, SessionId,
+    UnitOpen, encode_body, pack_residues, packed_len,
 };
 use serde::Serialize;
 
@@ -98,14 +98,14 @@ pub(crate) fn small_bodies(page: &Page) {
     let mixed =
         Purpose::Mixed { seeds, prompt_bucket: 300, output_bucket: 48, chunk: 64, masked: 130 };
     let prepare_direct = Purpose::PrepareDirect { seeds, units: 300 };
-    let seed = said[5][2..].try_into().unwrap();
+    let seed = said[5][2..34].try_into().unwrap();
     let expected = [
         encode(&Hello { digest, purpose: prepare, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: masked, answered: 2_097_152, max_payload: 4096 }),
         encode(&Hello { digest, purpose: direct, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: mixed, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: prepare_direct, answered: 0, max_payload: 1 << 20 }),
-        encode(&UnitOpen { group: 128, seed }),
+        encode(&UnitOpen { group: 128, seed, rows: RowForm::Switched }),
         encode(&Fault { code: FaultCode::Busy }),
     ];
     assert_eq!(said, expected);
@@ -121,7 +121,7 @@ pub(crate) fn small_bodies(page: &Page) {
     };
     let hello = Hello { digest, purpose: mixed, answered: most, max_payload: most };
     assert_eq!(encode(&hello).len(), 127);
-    assert_eq!(encode(&UnitOpen { group: most, seed }).len(), 37);
+    assert_eq!(encode(&UnitOpen { group: most, seed, rows: RowForm::Switched }).len(), 38);
 }
 
 pub(crate) fn packed(page: &Page) {

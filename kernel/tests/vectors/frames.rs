@@ -8,7 +8,7 @@ use kernel::params::{
 };
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, FrameType, HEADER_BYTES, Header,
-    Hello, Purpose, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
+    Hello, Purpose, RowForm, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
     pack_residues, packed_len, unpack_residues,
 };
 use serde_json::Value;
@@ -108,10 +108,13 @@ pub(crate) fn bodies(case: &Value) {
         }
         "Welcome" => body(&Welcome { digest: ModelDigest(bytes_32(&case["digest"])) }, &expected),
         "UnitOpen" => {
-            body(
-                &UnitOpen { group: number(&case["group"]), seed: bytes_32(&case["seed"]) },
-                &expected,
-            );
+            let rows = match text(&case["rows"]) {
+                "Full" => RowForm::Full,
+                "Switched" => RowForm::Switched,
+                other => panic!("rows {other}"),
+            };
+            let (group, seed) = (number(&case["group"]), bytes_32(&case["seed"]));
+            body(&UnitOpen { group, seed, rows }, &expected);
         }
         "Fault" => {
             let code = match text(&case["code"]) {
