@@ -5,7 +5,7 @@ use crate::harness::model::{FIXTURE, Model, TINY};
 use crate::harness::random::Rng;
 use crate::harness::run::Run;
 use crate::harness::store::{available, provisioned};
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::{FORMS, prepare_here};
 use crate::harness::wire;
 use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::params::{
@@ -13,20 +13,31 @@ use kernel::params::{
     MaskedSet,
 };
 use kernel::prime::{Prime, T};
-use kernel::wire::{FrameType, MAX_PAYLOAD};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, MAX_PAYLOAD, RowForm};
 use std::collections::HashSet;
 
 /// Prepares one unit of every group, of which each correlation must be exact, and answers from
-/// them.
+/// them, whatever form the rows come in.
 fn from_nothing_to_an_answer<S: MaskedSet>(model: &Model, payload: usize) {
+    FORMS.map(|form| from_rows_to_an_answer::<S>(model, form, payload));
+}
+
+fn from_rows_to_an_answer<S: MaskedSet>(model: &Model, form: RowForm, payload: usize) {
     let units: Vec<_> = model.config.groups().collect();
     let prepared = || {
         let host = Loopback::new(&model.engine, honest());
         let mut store = MemoryStore::new(&model.config);
-        let prepared = prepare_here::<S>(model, &host, &mut store, &units, 21, payload);
+        let prepared = prepare_here::<S>(model, &host, &mut store, &units, form, 21, payload);
         assert_eq!(prepared.result, Ok(()));
         assert!(prepared.units.iter().all(|(_, kept)| *kept));
         assert!(available(&store, &model.config).iter().all(|&tokens| tokens == S::N as u32));
+        let bytes = |frame: &Vec<u8>| match wire::header(frame).frame {
+            FrameType::UnitRows => frame.len() - HEADER_BYTES - BLOCK_PREFIX_BYTES,
+            _ => 0,
+        };
+        let rows: usize = model.config.groups().map(|group| model.shape(group).rows).sum();
+        let expected = rows * form.row_bytes(S::N, S::K);
+        assert_eq!(host.down().iter().map(bytes).sum::<usize>(), expected);
         store
     };
 
@@ -118,7 +129,9 @@ fn units_share_nothing() {
     let mut store = MemoryStore::new(&TINY.config);
     let group = TINY.config.groups().next().unwrap();
     let units = [group; 6];
-    let prepared = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 5, 1000);
+    let form = RowForm::Switched;
+    let prepared =
+        prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, form, 5, 1000);
     assert_eq!(prepared.result, Ok(()));
     assert_eq!(store.available(group), 6 * 16);
     let (mut seeds, mut bodies) = (HashSet::new(), HashSet::new());

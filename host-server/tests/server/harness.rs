@@ -10,7 +10,7 @@ use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose,
-    SessionId, UnitOpen, body_bytes, decode_body, encode_body,
+    RowForm, SessionId, UnitOpen, body_bytes, decode_body, encode_body,
 };
 use std::future::Future;
 use std::io;
@@ -210,7 +210,9 @@ impl Client {
     /// Opens a unit of `group` and sends its first `count` bodies.
     pub(crate) async fn unit(&mut self, group: u32, count: u32) {
         let mut body = [0; 80];
-        let length = encode_body(&UnitOpen { group, seed: [1; 32] }, &mut body).unwrap();
+        let length =
+            encode_body(&UnitOpen { group, seed: [1; 32], rows: RowForm::Full }, &mut body)
+                .unwrap();
         self.send(FrameType::UnitOpen, &body[..length]).await;
         self.bodies(0, count).await;
     }

@@ -10,7 +10,7 @@ use kernel::model::GroupId;
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
+    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, RowForm,
     SessionId, UnitOpen, WireError, decode_body, encode_body,
 };
 use serde::Serialize;
@@ -66,7 +66,11 @@ fn product(sequence: u32, group: u32, tokens: u32) -> Vec<u8> {
 }
 
 fn open_unit(sequence: u32, group: u32) -> Vec<u8> {
-    frame(FrameType::UnitOpen, sequence, &body(&UnitOpen { group, seed: [1; 32] }))
+    frame(
+        FrameType::UnitOpen,
+        sequence,
+        &body(&UnitOpen { group, seed: [1; 32], rows: RowForm::Switched }),
+    )
 }
 
 fn bodies(sequence: u32, first: u32, count: u32) -> Vec<u8> {
@@ -242,7 +246,12 @@ fn units() {
     for group in [5, u32::MAX] {
         refused(WireError::Body, &[offline(), open_unit(1, group)]);
     }
-    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 32])]);
+    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 33])]);
+    // A form of rows that there is not, and more than one.
+    for rows in [&[2][..], &[255, 1], &[0, 0]] {
+        let unit = [&[0; 33], rows].concat();
+        refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &unit)]);
+    }
     refused(WireError::Length, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 257])]);
     let open = [offline(), open_unit(1, 0)];
     let after = |last: Vec<u8>| [&open[..], &[last]].concat();

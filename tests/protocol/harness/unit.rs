@@ -14,7 +14,10 @@ use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
-use kernel::wire::HEADER_BYTES;
+use kernel::wire::{HEADER_BYTES, RowForm};
+
+/// The forms in which a device can ask for its rows.
+pub(crate) const FORMS: [RowForm; 2] = [RowForm::Full, RowForm::Switched];
 
 /// What came of a preparation: whether it ended in order, and each unit's verdict.
 pub(crate) struct Prepared<E> {
@@ -29,6 +32,7 @@ pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
+    form: RowForm,
     seed: u64,
     payload: usize,
 ) -> Prepared<Io::Error> {
@@ -45,9 +49,17 @@ pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
         }
     };
     let (bundle, mut entropy) = (model.bundle(), Rng(seed));
-    let result =
-        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, &mut entropy, memory, observe)
-            .await;
+    let result = prepare::<S, Scalar, _, _, _>(
+        io,
+        &bundle,
+        store,
+        units,
+        form,
+        &mut entropy,
+        memory,
+        observe,
+    )
+    .await;
     // Keys, masks and noise are gone, however it ended.
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0));
     Prepared { result, units: verdicts }
@@ -59,10 +71,11 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     host: &Loopback,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
+    form: RowForm,
     seed: u64,
     payload: usize,
 ) -> Prepared<LinkError> {
-    now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
+    now(prepare_over::<S, _>(model, host.link(), store, units, form, seed, payload))
 }
 
 /// A preparation through direct mode over any stream.
