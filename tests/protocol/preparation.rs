@@ -19,7 +19,7 @@ use std::collections::HashSet;
 /// Prepares one unit of every group, of which each correlation must be exact, and answers from
 /// them, whatever form the rows come in.
 fn from_nothing_to_an_answer<S: MaskedSet>(model: &Model, payload: usize) {
-    FORMS.map(|form| from_rows_to_an_answer::<S>(model, form, payload));
+    FORMS.into_iter().for_each(|form| from_rows_to_an_answer::<S>(model, form, payload));
 }
 
 fn from_rows_to_an_answer<S: MaskedSet>(model: &Model, form: RowForm, payload: usize) {

@@ -61,7 +61,7 @@ fn fresh() -> Memory {
 
 #[test]
 fn a_preparation_looks_the_same_whatever_its_checks_say() {
-    FORMS.map(looks_the_same_whatever_its_checks_say);
+    FORMS.into_iter().for_each(looks_the_same_whatever_its_checks_say);
 }
 
 fn looks_the_same_whatever_its_checks_say(form: RowForm) {

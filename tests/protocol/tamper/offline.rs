@@ -214,7 +214,7 @@ fn every_lie_about_a_unit_is_caught() {
 /// decryption takes off, and the correlations stay exact.
 #[test]
 fn small_noise_in_both_limbs_is_harmless() {
-    FORMS.map(small_noise_is_harmless);
+    FORMS.into_iter().for_each(small_noise_is_harmless);
 }
 
 fn small_noise_is_harmless(form: RowForm) {
