@@ -11,7 +11,7 @@ use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::model::GroupId;
 use kernel::params::{Masked256x16, ParameterSet};
 use kernel::prime::{Prime, T};
-use kernel::wire::{FrameType, MAX_PAYLOAD, RowForm, SessionId};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, MAX_PAYLOAD, RowForm, SessionId};
 
 type Set = Masked256x16;
 /// What a program asks for.
@@ -79,7 +79,8 @@ fn lies_about_units() {
         // Groups of the first layers, the largest aside.
         let units = [GroupId([0, 1, 3, 5][rng.below(4)])];
         let rows = DEMO.shape(units[0]).rows;
-        let target = rng.below(rows.div_ceil(32)) + 1;
+        let rows_per_frame = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / FORM.row_bytes(Set::N, Set::K);
+        let target = rng.below(rows.div_ceil(rows_per_frame)) + 1;
         let mut up = Vec::new();
         for honest in [true, false] {
             let mut rng = Rng(lie + 100);
@@ -89,7 +90,7 @@ fn lies_about_units() {
                 }
                 let mut rows = wire::rows(frame, FORM, Set::ID);
                 let before = rows.clone();
-                // Masks or body, modulo t or Delta; or rows in another order.
+                // Masks or body, modulo t or their low parts; or rows in another order.
                 let (row, limb) = (rng.below(rows.len()), (lie % 2) as usize);
                 let words = &mut rows[row][limb];
                 let masks = Set::MASK_WORDS;
