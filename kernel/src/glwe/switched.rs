@@ -34,9 +34,8 @@
 //! which is below `2^12 Delta` exactly if `L <= 2_396_160`:
 //! [`GroupBounds::allows_switched_rows`](crate::quant::GroupBounds::allows_switched_rows).
 //!
-//! Modulo `2^13` the products are integers: masks centred there have magnitudes up to `2^12`, and
-//! 4096 of them times ternary numbers sum up to at most `2^24 < Delta / 2`, which transforms modulo
-//! Delta give exactly.
+//! Modulo `2^13` the products are integers: 4096 numbers below `2^13` times ternary ones have a sum of
+//! magnitude below `2^25 < Delta / 2`, which transforms modulo Delta give exactly.
 
 #[cfg(test)]
 mod tests;
@@ -163,7 +162,7 @@ pub fn decrypt_switched_row_into<S: MaskedSet, R: RingOps>(
     scratch: &mut [u32],
 ) -> Result<(), LengthError> {
     const {
-        let largest = (S::MASK_WORDS as u64) << (SWITCHED_MASK_BITS - 1);
+        let largest = (S::MASK_WORDS as u64) << SWITCHED_MASK_BITS;
         assert!(largest <= (S::Scale::VALUE as u64 - 1) / 2, "products are exact modulo Delta");
     }
     expect_length(row.len(), 2 * S::LIMB_WORDS)?;
@@ -174,7 +173,7 @@ pub fn decrypt_switched_row_into<S: MaskedSet, R: RingOps>(
     let (low_masks, low_body) = low.split_at_mut(S::MASK_WORDS);
     masks_times_key::<S, S::Plain, R>(key, 0, plain_masks, message);
     for a in low_masks.iter_mut() {
-        *a = S::Scale::from_i32(centre(*a));
+        *a &= (1 << SWITCHED_MASK_BITS) - 1;
     }
     masks_times_key::<S, S::Scale, R>(key, 1, low_masks, scratch);
     let body_factor = S::Plain::reduce(1 << BODY_SHIFT);

@@ -177,7 +177,7 @@ fn worst_case<S: MaskedSet>() {
     for sign in [-1, 1] {
         // (a s)_0 is a_0 s_0 - sum_i a_i s_(N - i): the sign that s_j has there.
         let place = |at: usize| (at / S::N * S::N) + (S::N - at % S::N) % S::N;
-        let factor = |at: usize| if at % S::N == 0 { s[place(at)] } else { -s[place(at)] };
+        let factor = |at: usize| if at.is_multiple_of(S::N) { s[place(at)] } else { -s[place(at)] };
         let mut masks: Vec<i64> =
             (0..S::MASK_WORDS).map(|at| mask_for(sign * factor(at) * HALF)).collect();
         // One of them less, until the body's rounding is nearly the largest too.
