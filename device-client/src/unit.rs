@@ -1,5 +1,8 @@
 //! One offline unit, sans I/O: encrypted masks out, encrypted images in, one verdict at the end.
 
+#[cfg(test)]
+mod tests;
+
 use crate::store::{CorrelationStore, StoreError};
 use core::marker::PhantomData;
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
