@@ -135,7 +135,6 @@ fn preparing_direct(mut link: Link) -> Vec<u8> {
         &bundle,
         &mut store,
         &UNITS,
-        rows,
         &mut Rng(1),
         memory,
         |_| {},
