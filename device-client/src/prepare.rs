@@ -10,8 +10,8 @@ use kernel::params::{MaskedSet, ParameterId};
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Header, Hello, Purpose, SessionId, Welcome, WireError, decode_body,
-    encode_body,
+    FrameType, HEADER_BYTES, Header, Hello, Purpose, RowForm, SessionId, Welcome, WireError,
+    decode_body, encode_body,
 };
 
 /// Why a preparation ended early. Finished units stay; the unit under way is burned.
@@ -80,6 +80,10 @@ impl<C: CorrelationStore> Drop for Receiving<'_, C> {
 
 /// Runs one preparation session for `units`, each under a fresh key and the masks that `masks` says, into `store`.
 ///
+/// `rows` is the form of the results, of which a group has [full](crate::unit::row_form) ones where its
+/// weights demand it: switched rows are fewer bytes, and `2 K` transforms more for each to the device. No
+/// form takes more memory than the other.
+///
 /// The session always runs to the end of its units, whatever their checks say; a refused unit is
 /// reported, and asking again is the caller's affair, in a later session.
 ///
@@ -91,6 +95,7 @@ pub async fn prepare<S, R, Io, C, N>(
     store: &mut C,
     units: &[GroupId],
     masks: MaskSource,
+    rows: RowForm,
     entropy: &mut N,
     memory: PrepareMemory<'_>,
     mut observe: impl FnMut(PrepareEvent),
@@ -123,6 +128,7 @@ where
             group,
             seed,
             masks,
+            rows,
             UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise },
         )?;
         let receiving = Receiving(&mut *store);

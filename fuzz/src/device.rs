@@ -22,7 +22,7 @@ use kernel::model::GroupId;
 use kernel::params::{InsecureDirect64, InsecureMasked16x1, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
-use kernel::wire::{HEADER_BYTES, SessionId};
+use kernel::wire::{HEADER_BYTES, RowForm, SessionId};
 
 type Set = InsecureMasked16x1;
 /// With keys, small as the model is.
@@ -37,7 +37,8 @@ const TOKENS: usize = 2;
 pub(crate) type Device = fn(Link) -> Vec<u8>;
 
 /// What a device does, by the first byte of what it is given.
-pub(crate) const DEVICES: [Device; 3] = [preparing, generating, preparing_direct];
+pub(crate) const DEVICES: [Device; 4] =
+    [preparing, generating, preparing_direct, preparing_with_full_rows];
 
 /// What a host says to a device, in one kind of session by the first byte. Whatever it is, the
 /// device's store holds what it says it holds.
@@ -87,7 +88,15 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn preparing(mut link: Link) -> Vec<u8> {
+fn preparing(link: Link) -> Vec<u8> {
+    preparing_with(RowForm::Switched, link)
+}
+
+fn preparing_with_full_rows(link: Link) -> Vec<u8> {
+    preparing_with(RowForm::Full, link)
+}
+
+fn preparing_with(rows: RowForm, mut link: Link) -> Vec<u8> {
     let bundle = MODEL.bundle();
     let mut store = MemoryStore::new(&CONFIG);
     let (mut words, mut noise) = (vec![0; unit_words::<Set>()], vec![0; Set::N]);
@@ -100,6 +109,7 @@ fn preparing(mut link: Link) -> Vec<u8> {
         &mut store,
         &UNITS,
         MaskSource::Model,
+        rows,
         &mut Rng(1),
         memory,
         |_| {},

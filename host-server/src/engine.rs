@@ -15,10 +15,15 @@ use encoded::Encoded;
 use kernel::accel::ring::RingAccelerator;
 use kernel::accel::{AccelError, Accelerator, MatrixId, RowSource};
 use kernel::bundle::ModelDigest;
+use kernel::glwe::{LengthError, switch_row};
 use kernel::model::{GroupId, GroupShape, ModelConfig};
-use kernel::prime::PrimeId;
+use kernel::prime::{Delta, PrimeId, T};
+use kernel::ring::{RingOps, Scalar};
 use masks::KeptMasks;
 use std::sync::Arc;
+
+/// [`switch_row`] by some ring arithmetic.
+type SwitchRow = fn(usize, &mut [u32], &mut [u32]) -> Result<(), LengthError>;
 
 /// A loaded model. Cheap to share; all methods block.
 pub struct Engine {
@@ -27,6 +32,7 @@ pub struct Engine {
     ring: Option<Arc<dyn RingAccelerator>>,
     encoded: Encoded,
     masks: KeptMasks,
+    switch_row: SwitchRow,
     matrices: Vec<MatrixId>,
     config: ModelConfig,
     digest: ModelDigest,
@@ -55,8 +61,16 @@ impl Engine {
             let mut source = rows(group).ok_or(AccelError::Rows)?;
             matrices.push(accelerator.load(shape.rows, shape.columns, &mut source)?);
         }
-        let (encoded, masks) = (Encoded::default(), KeptMasks::default());
-        Ok(Self { accelerator, ring: None, encoded, masks, matrices, config, digest })
+        Ok(Self {
+            accelerator,
+            ring: None,
+            encoded: Encoded::default(),
+            masks: KeptMasks::default(),
+            switch_row: switch_row::<T, Delta, Scalar>,
+            matrices,
+            config,
+            digest,
+        })
     }
 
     /// [`Self::load`], for an accelerator that serves direct mode too.
@@ -85,6 +99,12 @@ impl Engine {
     #[must_use]
     pub fn with_mask_memory(self, bytes: u64) -> Self {
         Self { masks: KeptMasks::within(bytes), ..self }
+    }
+
+    /// Switches units' rows by this ring arithmetic; without it by plain scalar code.
+    #[must_use]
+    pub fn with_ring_ops<R: RingOps>(self) -> Self {
+        Self { switch_row: switch_row::<T, Delta, R>, ..self }
     }
 
     /// The model's shape.

@@ -156,7 +156,7 @@ impl Session {
                 Some(units.unit_need(header.length as usize))
             }
             (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
-                Some(Need::unit(unit.shape(), header.set))
+                Some(Need::unit(unit.shape(), header.set, unit.form()))
             }
             _ => None,
         }
@@ -277,7 +277,7 @@ impl Session {
         };
         *units_left = units_left.checked_sub(1).ok_or(FaultCode::Limits)?;
         let group = GroupId(open.group);
-        let job = UnitJob::new(&self.engine, group, set, open.seed, *max_payload)?;
+        let job = UnitJob::new(&self.engine, group, set, open.seed, open.rows, *max_payload)?;
         *unit = Some(Box::new(job));
         Ok(Action::Receive)
     }

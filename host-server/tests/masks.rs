@@ -9,7 +9,7 @@ use kernel::model::{GroupId, ModelConfig};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
-use kernel::wire::{Block, MaskSeed, body_bytes, pack_residues, row_bytes};
+use kernel::wire::{Block, MaskSeed, RowForm, body_bytes, pack_residues, row_bytes};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -117,7 +117,7 @@ impl Host {
         number: u32,
         payload: usize,
     ) -> Vec<u8> {
-        let mut job = UnitJob::new(&self.engine, group, set, seed, payload).unwrap();
+        let mut job = UnitJob::new(&self.engine, group, set, seed, RowForm::Full, payload).unwrap();
         job.set_aside().unwrap();
         let (columns, (degree, rank)) = (job.shape().columns, set.degree_and_rank());
         let at_once = (1 + payload % 3).min(columns);

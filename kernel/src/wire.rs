@@ -42,6 +42,7 @@ mod bits;
 mod header;
 mod message;
 mod residues;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -53,7 +54,8 @@ pub use message::{
     BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, MaskSeed, Purpose, UnitOpen,
     Welcome, decode_body, encode_body,
 };
-pub use residues::{body_bytes, pack_residues, packed_len, row_bytes, unpack_residues};
+pub use residues::{body_bytes, pack_residues, packed_len, unpack_residues};
+pub use rows::{RowForm, row_bytes, switched_row_bytes};
 
 /// A frame that breaks the protocol. All of it is visible to the peer: no secret is involved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

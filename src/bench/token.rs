@@ -32,7 +32,7 @@ use kernel::model::{GROUPS_PER_LAYER, GroupId, GroupShape, ModelConfig};
 use kernel::params::ParameterSet;
 use kernel::prime::{Prime, T};
 use kernel::schedule::Schedule;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, RowForm};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ pub(super) fn run(options: &Bench, interrupts: &Interrupts) -> Result<Tokens> {
     let threads = cpu.threads();
     let (model, digest) = (*weights.config(), weights.digest());
     let engine = Engine::load(Arc::new(clock.on(cpu)), model, digest, |group| weights.rows(group))?;
-    let engine = Arc::new(engine);
+    let engine = Arc::new(engine.with_ring_ops::<Simd>());
     let server = HostThread::start(Arc::clone(&engine))?;
     let address = Host::new(server.address.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -254,6 +254,7 @@ impl Job<'_> {
             &mut store,
             &units,
             MaskSource::Unit,
+            RowForm::Switched,
             &mut SystemEntropy,
             memory,
             |event| match event {

@@ -1,6 +1,6 @@
 use crate::cli::Serve;
 use crate::interrupt::Signals;
-use accel_cpu::Cpu;
+use accel_cpu::{Cpu, Simd};
 use anyhow::{Context, Result};
 use host_server::engine::Engine;
 use host_server::model::HostBundle;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
     let cpu = Cpu::builder().threads(threads.into()).build()?;
     let (config, digest) = (*bundle.config(), bundle.digest());
-    Engine::load_direct(Arc::new(cpu), config, digest, |group| bundle.rows(group))
-        .context("loading the matrices")
+    let engine = Engine::load_direct(Arc::new(cpu), config, digest, |group| bundle.rows(group));
+    Ok(engine.context("loading the matrices")?.with_ring_ops::<Simd>())
 }
 
 /// `subrosa serve`.

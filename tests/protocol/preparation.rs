@@ -5,7 +5,7 @@ use crate::harness::model::{FIXTURE, Model, TINY};
 use crate::harness::random::Rng;
 use crate::harness::run::Run;
 use crate::harness::store::{available, provisioned};
-use crate::harness::unit::{prepare_from, prepare_with};
+use crate::harness::unit::{FORMS, prepare_here, prepare_with};
 use crate::harness::{now, wire};
 use core::convert::Infallible;
 use device_client::store::{CorrelationStore, MemoryStore};
@@ -19,28 +19,33 @@ use kernel::prime::{Prime, T};
 use kernel::ring::Scalar;
 use kernel::stream::{Entropy, Label, PublicSeed, Seed, one_time_mask_coordinates, ternary};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, MAX_PAYLOAD, MaskSeed, UnitOpen, body_bytes,
-    decode_body, pack_residues, packed_len,
+    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, MAX_PAYLOAD, MaskSeed, RowForm, UnitOpen,
+    body_bytes, decode_body, pack_residues, packed_len,
 };
 use std::collections::HashSet;
 
 /// Prepares one unit of every group, of which each correlation must be exact, and answers from
-/// them: with masks of either source.
+/// them, whatever form the rows come in.
 fn from_nothing_to_an_answer<S: MaskedSet>(model: &Model, payload: usize) {
-    for masks in [MaskSource::Unit, MaskSource::Model] {
-        prepared_answer::<S>(model, masks, payload);
-    }
+    FORMS.into_iter().for_each(|form| from_rows_to_an_answer::<S>(model, form, payload));
 }
 
-fn prepared_answer<S: MaskedSet>(model: &Model, masks: MaskSource, payload: usize) {
+fn from_rows_to_an_answer<S: MaskedSet>(model: &Model, form: RowForm, payload: usize) {
     let units: Vec<_> = model.config.groups().collect();
     let prepared = || {
         let host = Loopback::new(&model.engine, honest());
         let mut store = MemoryStore::new(&model.config);
-        let prepared = prepare_from::<S>(model, &host, &mut store, &units, masks, 21, payload);
+        let prepared = prepare_here::<S>(model, &host, &mut store, &units, form, 21, payload);
         assert_eq!(prepared.result, Ok(()));
         assert!(prepared.units.iter().all(|(_, kept)| *kept));
         assert!(available(&store, &model.config).iter().all(|&tokens| tokens == S::N as u32));
+        let bytes = |frame: &Vec<u8>| match wire::header(frame).frame {
+            FrameType::UnitRows => frame.len() - HEADER_BYTES - BLOCK_PREFIX_BYTES,
+            _ => 0,
+        };
+        let rows: usize = model.config.groups().map(|group| model.shape(group).rows).sum();
+        let expected = rows * form.row_bytes(S::N, S::K);
+        assert_eq!(host.down().iter().map(bytes).sum::<usize>(), expected);
         store
     };
 
@@ -153,8 +158,9 @@ fn share_nothing<S: MaskedSet>(masks: MaskSource) {
     let group = TINY.config.groups().next().unwrap();
     let units = [group; 6];
     let mut entropy = Recorded(Rng(5), Vec::new());
+    let asked = (masks, RowForm::Switched);
     let session =
-        prepare_with::<S, _>(&TINY, host.link(), &mut store, &units, masks, &mut entropy, 1000);
+        prepare_with::<S, _>(&TINY, host.link(), &mut store, &units, asked, &mut entropy, 1000);
     assert_eq!(now(session).result, Ok(()));
     assert_eq!(store.available(group), 6 * S::N as u32);
     let (mut seeds, mut firsts, mut bodies) = (Vec::new(), Vec::new(), HashSet::new());

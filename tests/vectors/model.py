@@ -20,6 +20,7 @@ import preparation
 import protocol
 import quantise
 import streams
+import switched
 from inputs import digest, int8, residues, seed, words
 from lattice import SETS
 from streams import DELTA, P25, P26, P29, T
@@ -460,10 +461,11 @@ def bodies():
             yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, **fields,
                    "bytes": protocol.hello(model, purpose, **fields).hex()}
     yield {"body": "Welcome", "digest": model.hex(), "bytes": model.hex()}
-    for group in [0, 128, 2**32 - 1]:
-        for own in [seed("unit open"), None]:
-            yield {"body": "UnitOpen", "group": group, "seed": own and own.hex(),
-                   "bytes": protocol.unit_open(group, own).hex()}
+    own = seed("unit open")
+    for group, own, rows in [(0, own, "Full"), (128, own, "Full"), (128, None, "Full"), (128, own, "Switched"),
+                             (128, None, "Switched"), (2**32 - 1, None, "Switched")]:
+        yield {"body": "UnitOpen", "group": group, "seed": own and own.hex(), "rows": rows,
+               "bytes": protocol.unit_open(group, own, rows).hex()}
     for code in protocol.FAULTS:
         yield {"body": "Fault", "code": code, "bytes": protocol.fault(code).hex()}
     yield {"body": "Block", "index": 2**32 - 2, "count": 258, "bytes": struct.pack("<II", 2**32 - 2, 258).hex()}
@@ -484,7 +486,7 @@ def packed():
 SECTIONS = [primes, seeds, model_seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
             headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
-            *hybrid.SECTIONS, *preparation.SECTIONS]
+            *hybrid.SECTIONS, *preparation.SECTIONS, *switched.SECTIONS]
 
 
 def generate():

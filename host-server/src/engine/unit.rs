@@ -8,8 +8,8 @@ use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, WireError, body_bytes, pack_residues,
-    packed_len, row_bytes, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, RowForm, WireError, body_bytes, packed_len,
+    unpack_residues,
 };
 
 /// Bytes of result ciphertexts that a unit holds at a time.
@@ -26,6 +26,7 @@ pub struct UnitJob {
     seed: PublicSeed,
     /// The parameter set, if the seed is the model's.
     of_model: Option<ParameterId>,
+    form: RowForm,
     degree: usize,
     rank: usize,
     /// `n x N` for each limb.
@@ -51,7 +52,7 @@ pub enum UnitTile {
 }
 
 impl UnitJob {
-    /// A unit of `set` for `group`, which holds no memory yet.
+    /// A unit of `set` for `group`, whose rows leave in `form`. It holds no memory yet.
     ///
     /// # Errors
     /// [`WireError::Body`] for a group that is not there, [`WireError::Length`] if not even one
@@ -61,6 +62,7 @@ impl UnitJob {
         group: GroupId,
         set: ParameterId,
         seed: MaskSeed,
+        form: RowForm,
         max_payload: usize,
     ) -> Result<Self, WireError> {
         let shape = engine.config().shape(group).ok_or(WireError::Body)?;
@@ -74,6 +76,7 @@ impl UnitJob {
             shape,
             seed,
             of_model,
+            form,
             degree,
             rank,
             bodies: Default::default(),
@@ -101,12 +104,22 @@ impl UnitJob {
         self.shape
     }
 
+    /// What its rows leave as.
+    #[must_use]
+    pub const fn form(&self) -> RowForm {
+        self.form
+    }
+
     const fn limb_words(&self) -> usize {
         (self.rank + 1) * self.degree
     }
 
+    const fn row_bytes(&self) -> usize {
+        self.form.row_bytes(self.degree, self.rank)
+    }
+
     const fn rows_per_frame(&self) -> usize {
-        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / row_bytes(self.degree, self.rank)
+        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / self.row_bytes()
     }
 
     /// Rows of result ciphertexts that are worked out together.
@@ -172,7 +185,7 @@ impl UnitJob {
         let body_tiles = self.degree.div_ceil(chunk);
         let per_limb = mask_tiles + body_tiles;
         if self.next_tile == 2 * per_limb {
-            return Ok(UnitTile::Rows(self.frame()));
+            return Ok(UnitTile::Rows(self.frame(engine)));
         }
         let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
         if tile == 0 && self.recall_masks(engine, limb) {
@@ -229,23 +242,26 @@ impl UnitJob {
         Ok(())
     }
 
-    /// The next finished rows of the block, packed.
-    fn frame(&mut self) -> Vec<u8> {
+    /// The next finished rows of the block, switched if they are to be, and packed. The rows of a frame
+    /// are fewer than a tile's work.
+    fn frame(&mut self, engine: &Engine) -> Vec<u8> {
         let count = self.rows_per_frame().min(self.block.end - self.next_sent);
         let block = Block { index: self.next_sent as u32, count: count as u32 };
-        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * row_bytes(self.degree, self.rank)];
+        let (size, words) = (self.row_bytes(), self.limb_words());
+        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * size];
         let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
         prefix.copy_from_slice(&block.encode());
-        let words = self.limb_words();
-        let split = packed_len(MASKED_LIMBS[0], words);
-        for (i, row) in packed.chunks_exact_mut(row_bytes(self.degree, self.rank)).enumerate() {
-            let at = (self.next_sent - self.block.start + i) * words;
-            let (plain, scale) = row.split_at_mut(split);
-            for (limb, bytes) in [plain, scale].into_iter().enumerate() {
-                let residues = &self.results[limb].words()[at..at + words];
-                let packed = pack_residues(MASKED_LIMBS[limb], residues, bytes);
-                debug_assert!(packed.is_ok(), "the lengths agree by construction");
+        let first = (self.next_sent - self.block.start) * words;
+        let [plain, scale] = &mut self.results;
+        let rows = plain.words_mut()[first..].chunks_exact_mut(words);
+        let rows = rows.zip(scale.words_mut()[first..].chunks_exact_mut(words));
+        for ((plain, scale), bytes) in rows.zip(packed.chunks_exact_mut(size)) {
+            if self.form == RowForm::Switched {
+                let switched = (engine.switch_row)(self.degree, plain, scale);
+                debug_assert!(switched.is_ok(), "the lengths agree by construction");
             }
+            let packed = self.form.pack_row(self.degree, [plain, scale], bytes);
+            debug_assert!(packed.is_ok(), "the lengths agree by construction");
         }
         self.next_sent += count;
         payload

@@ -1,4 +1,4 @@
-use super::WireError;
+use super::{RowForm, WireError};
 use crate::bundle::ModelDigest;
 use crate::stream::SEED_BYTES;
 use serde::de::DeserializeOwned;
@@ -106,17 +106,19 @@ pub struct UnitOpen {
     pub group: u32,
     /// Where the mask polynomials come from.
     pub seed: MaskSeed,
+    /// What the host sends its rows modulo.
+    pub rows: RowForm,
 }
 
 /// The public seed of a unit's mask polynomials.
 ///
 /// ```
-/// use kernel::wire::{MaskSeed, UnitOpen, decode_body, encode_body};
+/// use kernel::wire::{MaskSeed, RowForm, UnitOpen, decode_body, encode_body};
 ///
-/// let open = UnitOpen { group: 9, seed: MaskSeed::Model };
+/// let open = UnitOpen { group: 9, seed: MaskSeed::Model, rows: RowForm::Full };
 /// let mut payload = [0; 64];
 /// let length = encode_body(&open, &mut payload)?;
-/// assert_eq!(payload[..length], [9, 1]);
+/// assert_eq!(payload[..length], [9, 1, 0]);
 /// assert_eq!(decode_body(&payload[..length]), Ok(open));
 /// # Ok::<(), kernel::wire::WireError>(())
 /// ```

@@ -4,8 +4,8 @@ use crate::cases::*;
 use kernel::bundle::ModelDigest;
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, FrameType, HEADER_BYTES, Header,
-    Hello, MaskSeed, Purpose, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
-    pack_residues, packed_len, unpack_residues,
+    Hello, MaskSeed, Purpose, RowForm, SessionId, UnitOpen, Welcome, WireError, decode_body,
+    encode_body, pack_residues, packed_len, unpack_residues,
 };
 use serde_json::Value;
 
@@ -100,10 +100,13 @@ pub(crate) fn bodies(case: &Value) {
         }
         "Welcome" => body(&Welcome { digest: ModelDigest(bytes_32(&case["digest"])) }, &expected),
         "UnitOpen" => {
-            body(
-                &UnitOpen { group: number(&case["group"]), seed: mask_seed(&case["seed"]) },
-                &expected,
-            );
+            let rows = match text(&case["rows"]) {
+                "Full" => RowForm::Full,
+                "Switched" => RowForm::Switched,
+                other => panic!("rows {other}"),
+            };
+            let (group, seed) = (number(&case["group"]), mask_seed(&case["seed"]));
+            body(&UnitOpen { group, seed, rows }, &expected);
         }
         "Fault" => {
             let code = match text(&case["code"]) {

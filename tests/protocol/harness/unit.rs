@@ -15,7 +15,10 @@ use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
 use kernel::stream::Entropy;
-use kernel::wire::HEADER_BYTES;
+use kernel::wire::{HEADER_BYTES, RowForm};
+
+/// The forms in which a device can ask for its rows.
+pub(crate) const FORMS: [RowForm; 2] = [RowForm::Full, RowForm::Switched];
 
 /// What came of a preparation: whether it ended in order, and each unit's verdict.
 pub(crate) struct Prepared<E> {
@@ -30,20 +33,26 @@ pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
+    form: RowForm,
     seed: u64,
     payload: usize,
 ) -> Prepared<Io::Error> {
-    let (masks, entropy) = (MaskSource::default(), &mut Rng(seed));
-    prepare_with::<S, _>(model, io, store, units, masks, entropy, payload).await
+    // Either source of masks goes with one form, so that both are tried.
+    let masks = match form {
+        RowForm::Full => MaskSource::Unit,
+        RowForm::Switched => MaskSource::Model,
+    };
+    let entropy = &mut Rng(seed);
+    prepare_with::<S, _>(model, io, store, units, (masks, form), entropy, payload).await
 }
 
-/// The same with masks of either source, and any randomness.
+/// The same with masks of either source, rows of either form, and any randomness.
 pub(crate) async fn prepare_with<S: MaskedSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
-    masks: MaskSource,
+    (masks, rows): (MaskSource, RowForm),
     entropy: &mut impl Entropy,
     payload: usize,
 ) -> Prepared<Io::Error> {
@@ -60,9 +69,10 @@ pub(crate) async fn prepare_with<S: MaskedSet, Io: Read + Write>(
         }
     };
     let bundle = model.bundle();
-    let result =
-        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, masks, entropy, memory, observe)
-            .await;
+    let result = prepare::<S, Scalar, _, _, _>(
+        io, &bundle, store, units, masks, rows, entropy, memory, observe,
+    )
+    .await;
     // Keys, masks and noise are gone, however it ended.
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0));
     Prepared { result, units: verdicts }
@@ -74,24 +84,11 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     host: &Loopback,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
+    form: RowForm,
     seed: u64,
     payload: usize,
 ) -> Prepared<LinkError> {
-    now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
-}
-
-/// The same with masks of either source.
-pub(crate) fn prepare_from<S: MaskedSet>(
-    model: &Model,
-    host: &Loopback,
-    store: &mut impl CorrelationStore,
-    units: &[GroupId],
-    masks: MaskSource,
-    seed: u64,
-    payload: usize,
-) -> Prepared<LinkError> {
-    let entropy = &mut Rng(seed);
-    now(prepare_with::<S, _>(model, host.link(), store, units, masks, entropy, payload))
+    now(prepare_over::<S, _>(model, host.link(), store, units, form, seed, payload))
 }
 
 /// A preparation through direct mode over any stream.
