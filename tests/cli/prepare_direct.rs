@@ -40,7 +40,7 @@ fn what_is_prepared_through_direct_mode_is_used_like_any_other() {
     assert_eq!(demo["identical_logits"], true);
 }
 
-/// A narrow model takes a twentieth of the bytes through direct mode, which is what is chosen where
+/// A narrow model takes a fifteenth of the bytes through direct mode, which is what is chosen where
 /// nothing is said.
 #[test]
 fn the_cheaper_method_is_chosen() {
@@ -55,7 +55,7 @@ fn the_cheaper_method_is_chosen() {
     assert_eq!(methods, ["direct", "direct", "masked", "direct"]);
     let bytes = |report: &serde_json::Value| report["offline"]["bytes_down"].as_u64().unwrap();
     assert_eq!(bytes(&chosen), bytes(&direct));
-    assert!(20 * bytes(&direct) < bytes(&masked));
+    assert!(15 * bytes(&direct) < bytes(&masked));
     for report in [&chosen, &direct, &masked] {
         assert_eq!(report["token_ids"], masked["token_ids"]);
         assert_eq!(report["identical_logits"], true);

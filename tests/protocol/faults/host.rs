@@ -245,10 +245,12 @@ fn units() {
     for group in [5, u32::MAX] {
         refused(WireError::Body, &[offline(), open_unit(1, group)]);
     }
-    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 33])]);
+    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 34])]);
+    // A source of masks that there is not.
+    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0, 2, 0])]);
     // A form of rows that there is not, and more than one.
     for rows in [&[2][..], &[255, 1], &[0, 0]] {
-        let unit = [&[0; 33], rows].concat();
+        let unit = [&[0; 34], rows].concat();
         refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &unit)]);
     }
     refused(WireError::Length, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 257])]);
