@@ -41,6 +41,7 @@
 mod bits;
 mod header;
 mod message;
+mod reply;
 mod residues;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ pub use message::{
     BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, Purpose, UnitOpen, Welcome,
     decode_body, encode_body,
 };
+pub use reply::{REPLY_PREFIX_BYTES, ReplyFrames};
 pub use residues::{body_bytes, pack_residues, packed_len, row_bytes, unpack_residues};
 
 /// A frame that breaks the protocol. All of it is visible to the peer: no secret is involved.
