@@ -7,7 +7,7 @@
 //! is a new one, and so is each of its names.
 
 use crate::cli;
-use crate::store_file::state_folder;
+use crate::store_file::{state_folder, sync_folder};
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -126,7 +126,7 @@ fn remember(address: &str) -> Result<()> {
     if is_listed(&path, address).unwrap_or(false) {
         return Ok(());
     }
-    let write = || -> std::io::Result<()> {
+    let write = || -> Result<()> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -135,7 +135,11 @@ fn remember(address: &str) -> Result<()> {
         let line = format!("{}{}\n", if ended { "" } else { "\n" }, canonical(address));
         let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
         file.write_all(line.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        match path.parent() {
+            Some(folder) => sync_folder(folder),
+            None => Ok(()),
+        }
     };
     write()
         .with_context(|| format!("remembering in {} that {address} failed a check", path.display()))

@@ -108,7 +108,7 @@ fn create(path: &Path, bundle: &DeviceBundle<'_>, units: usize) -> Result<()> {
 }
 
 /// Makes a new name in a folder durable.
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
         File::open(folder).and_then(|folder| folder.sync_all()).context("syncing the folder")?;
     }

@@ -14,6 +14,22 @@ fn square_matrices() {
     for n in [1, 17, 64, 288, 768, 2048, 4096] {
         check(n, n, 1);
     }
+    for n in [1, 17, 64, 288] {
+        check(n, n, 16);
+        check(n, n, 5);
+    }
+    check(768, 768, 16);
+    check(2048, 2048, 2);
+}
+
+/// Sixteen tokens at the largest shapes: minutes.
+#[test]
+#[ignore = "minutes: cargo test --release -p accel-cpu --test exact -- --ignored"]
+fn sixteen_tokens_at_the_largest_shapes() {
+    check(2048, 2048, 16);
+    check(4096, 4096, 16);
+    check(11008, 4096, 16);
+    check(4096, 11008, 16);
 }
 
 #[test]

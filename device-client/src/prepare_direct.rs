@@ -2,16 +2,17 @@
 //!
 //! A session has one key, with the evaluation keys of a few layouts, and any number of units of T
 //! tokens; the [rule](kernel::trace::PreparationRule) says which T and which layouts. For each unit
-//! one request goes up, the encrypted masks r, and one reply comes down, `z = W r`.
+//! one request goes up, the encrypted masks r, and one reply comes down, `z = W r`, in one frame or more.
 //!
 //! *All units of a session are under one key, so they are accepted or dropped together*, at its end:
 //! none is available before, and none survives a session that breaks.
 //!
-//! What a lying host learns is as bounded as in the masked method: t divides q, so that the noise of a
-//! ciphertext does not depend on its mask, and what a host makes of the ciphertexts is linear over F_t in
-//! the masks. The checks hold for all masks or for a share `1 / t` of them: those that are kept are
-//! uniform to the host but for a chance of `2^-32`. If they fail the masks are dropped, and nothing about
-//! a prompt is learned; use the masked method only with that host from then on.
+//! What a lying host learns is as bounded as in the masked method. What it makes of the ciphertexts is
+//! linear over F_t in the masks, with noise that does not depend on them since t divides q: the checks hold
+//! for all masks or for a share `1 / t` of them. Or it rescales, which is right only where no phase has
+//! wrapped modulo q: never for as many tokens as [`least_tokens`](kernel::trace::least_tokens) puts into
+//! every unit. If the checks fail the masks are dropped, and nothing about a prompt is learned; use the
+//! masked method only with that host from then on.
 
 mod unit;
 
@@ -25,14 +26,15 @@ use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::check::{Poison, UnitCheck};
 use kernel::direct::DirectShape;
-use kernel::direct::noise::is_exact;
+use kernel::direct::noise::{OUTPUTS, is_exact};
 use kernel::model::GroupId;
 use kernel::params::DirectSet;
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::trace::PreparationRule;
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Hello, Purpose, Welcome, WireError, decode_body, encode_body,
+    FrameType, HEADER_BYTES, Hello, MAX_PAYLOAD, Purpose, Welcome, WireError, decode_body,
+    encode_body,
 };
 use zeroize::Zeroize;
 
@@ -41,14 +43,14 @@ const COORDINATES: usize = 4;
 /// Bytes that frames without ciphertexts have room in.
 const SMALL_PAYLOAD: usize = 256;
 
-/// The rule by which the model of a bundle is prepared, if it can be: units fit frames, and the
+/// The rule by which the model of a bundle is prepared, if it can be: requests fit frames, and the
 /// weights leave every output exact.
 #[must_use]
 pub fn preparation_rule<S: DirectSet>(bundle: &DeviceBundle<'_>) -> Option<PreparationRule> {
     let config = bundle.config();
     let rule = PreparationRule::new(config, &DirectShape::of_set::<S>())?;
     let exact = |group| is_exact::<S>(&bundle.bounds(group), &rule.layout(bundle.shape(group)));
-    config.groups().all(exact).then_some(rule)
+    (config.total_rows() <= OUTPUTS && config.groups().all(exact)).then_some(rule)
 }
 
 /// Memory of a preparation through direct mode.
@@ -58,7 +60,8 @@ pub struct PrepareDirectMemory<'b> {
     /// [`prepare_direct_words`] words: check sums, masks and images. Its contents are secret, and are
     /// erased when the preparation ends.
     pub words: &'b mut [u32],
-    /// One frame, in or out, of [`prepare_direct_frame_bytes`] bytes.
+    /// One frame, in or out, of [`prepare_direct_frame_bytes`] bytes, or of fewer if requests, keys and
+    /// single results fit: its length bounds the frames of replies.
     pub frame: &'b mut [u8],
 }
 
@@ -77,7 +80,7 @@ pub const fn prepare_direct_words(rule: &PreparationRule) -> usize {
 /// Bytes of [`PrepareDirectMemory::frame`].
 #[must_use]
 pub fn prepare_direct_frame_bytes(rule: &PreparationRule) -> usize {
-    HEADER_BYTES + rule.largest_payload().max(SMALL_PAYLOAD)
+    HEADER_BYTES + rule.largest_payload(MAX_PAYLOAD).max(SMALL_PAYLOAD)
 }
 
 impl From<CipherError> for UnitError {
@@ -93,6 +96,7 @@ impl From<CipherError> for UnitError {
 pub struct DirectPreparation<'a, S: DirectSet, R: RingOps> {
     bundle: &'a DeviceBundle<'a>,
     rule: PreparationRule,
+    max_payload: usize,
     cipher: Cipher<'a, S, R>,
     words: &'a mut [u32],
     poison: Poison,
@@ -113,22 +117,26 @@ impl<S: DirectSet, R: RingOps> Drop for DirectPreparation<'_, S, R> {
 }
 
 impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
-    /// A session under the keys of `seed`, which is fresh and used for no other.
+    /// A session under the keys of `seed`, which is fresh and used for no other, with frames whose payloads
+    /// have at most `max_payload` bytes.
     ///
     /// # Errors
-    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`].
+    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`] for memory or
+    /// frames that do not suffice.
     pub fn open(
         bundle: &'a DeviceBundle<'a>,
         seed: Seed,
         memory: DirectMemory<'a>,
         words: &'a mut [u32],
+        max_payload: usize,
     ) -> Result<Self, UnitError> {
         let rule = preparation_rule::<S>(bundle).ok_or(UnitError::Direct)?;
-        if words.len() != prepare_direct_words(&rule) {
+        let fits = rule.largest_payload(max_payload) <= max_payload;
+        if words.len() != prepare_direct_words(&rule) || !fits {
             return Err(UnitError::Workspace);
         }
         let cipher = Cipher::new(rule.automorphisms(), seed, memory)?;
-        Ok(Self { bundle, rule, cipher, words, poison: Poison::default() })
+        Ok(Self { bundle, rule, max_payload, cipher, words, poison: Poison::default() })
     }
 
     /// What the session is for.
@@ -158,8 +166,8 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
         group: GroupId,
         seed: &Seed,
     ) -> Result<DirectUnit<'_, 'a, S, R>, UnitError> {
-        let Self { bundle, rule, cipher, words, poison } = self;
-        DirectUnit::open(bundle, *rule, group, seed, cipher, words, poison)
+        let Self { bundle, rule, max_payload, cipher, words, poison } = self;
+        DirectUnit::open(bundle, *rule, *max_payload, group, seed, cipher, words, poison)
     }
 
     /// Whether a check of an answer has failed. For a session that has ended early: in one that goes on
@@ -209,13 +217,15 @@ where
 {
     let PrepareDirectMemory { cipher, words, frame } = memory;
     let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
-    let mut session = DirectPreparation::<S, R>::open(bundle, seed, cipher, words)?;
+    let max_payload = payload(frame)?.len();
+    let mut session =
+        DirectPreparation::<S, R>::open(bundle, seed, cipher, words, max_payload)?;
     let mut link = Link::new(io, S::ID, entropy)?;
     let hello = Hello {
         digest: bundle.digest(),
         purpose: session.purpose(units.len() as u32),
         answered: 0,
-        max_payload: payload(frame)?.len() as u32,
+        max_payload: max_payload as u32,
     };
     let length = encode_body(&hello, payload(frame)?)?;
     link.send(FrameType::Hello, frame, length).await?;
@@ -277,8 +287,14 @@ where
     let length = unit.request(payload(frame)?)?;
     link.send(FrameType::Product, frame, length).await?;
     observe(link.event());
-    let reply = link.receive(FrameType::ProductReply, frame).await?;
-    unit.response(reply, store)?;
-    observe(link.event());
-    Ok(())
+    loop {
+        let reply = link.receive(FrameType::ProductReply, frame).await?;
+        let next = unit.response(reply, store)?;
+        observe(link.event());
+        match next {
+            Some(next) => unit = next,
+            None => return Ok(()),
+        }
+        link.repeat_number();
+    }
 }

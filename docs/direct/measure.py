@@ -464,6 +464,33 @@ def tamper(rep):
         else:
             rep.bad += not mid / acc > 0.95
     isolate(rep)
+    rescale(rep)
+
+
+def rescale(rep):
+    """A host rescales a ciphertext of E by 2 / t as if its numbers were real. Accepted runs, and how
+    often m then lies in the middle half: all of them. One coefficient; T of them must pass at once."""
+    rng = np.random.default_rng(4)
+    ps = SETS["E"]
+    t, n = ps.plain[0], ps.N
+    acc = mid = 0
+    runs = 1500 if rep.slack > 0.1 else 6000
+    for _ in range(runs):
+        # In units of Q: body = <mask, s> + m / t, all centred; the noise is far below.
+        a = rng.random(n) - 0.5
+        s = rng.integers(-1, 2, n)
+        m = rng.random() - 0.5
+        inner = float(a @ s)
+        body = inner + m
+        wrap = round(body)
+        # The phase of the rescaled pair is 2 (m - wrap), in units of Q / t; its rounding is far below 1/2.
+        if round(2 * (m - wrap)) == 0:
+            acc += 1
+            mid += abs(m) < 0.25
+    want = 1 / math.sqrt(2 * math.pi * n / 18) / 2
+    print(f"  rescaled by 2 / t: {acc / runs:.4f} accepted (formula {want:.4f}), {mid} of {acc} in the middle half; "
+          f"32 tokens at once 2^{32 * math.log2(2 * want):.0f}")
+    rep.bad += mid != acc or abs(acc - want * runs) > 5 * math.sqrt(want * runs)
 
 
 def isolate(rep):

@@ -17,9 +17,9 @@ VAR_S = 2 / 3         # uniform ternary
 LIMIT = {2048: 41, 4096: 83, 8192: 165}
 KAPPA = 6             # coherence allowed to the weights, see parameters.md
 CHOSEN = "E"
-TAU_KERNEL = 25.6     # DIGITS_TAIL of kernel/src/direct/noise.rs
+TAU_KERNEL = 26.1     # DIGITS_TAIL of kernel/src/direct/noise.rs
 TARGET_BITS = 128     # failure bound wanted for one token, all its outputs together
-OUTPUTS_7B = 32 * (12288 + 4096 + 22016 + 4096) + 32000   # rows of Llama-2-7B: 1.39 M
+OUTPUTS = 2**24       # rows of a model, at most: Llama-2-7B has 1.39 M, 70B 6.8 M
 
 
 def is_prime(n):
@@ -204,7 +204,7 @@ class Plan:
                     giants=self.c**2 * self.giant_switches() * ks,
                     fold=(self.c**2 - 1) / 3 * ks, output=ps.output())
 
-    def certified(self, frob2, kappa, outputs=OUTPUTS_7B):
+    def certified(self, frob2, kappa, outputs=OUTPUTS):
         """log2 of the failure bound of one token with `outputs` outputs: the theorem of
         parameters.md with coherence kappa, less its 2^-129 for the masks. Fresh noise: no tau, and
         its worst coherence S."""
@@ -222,7 +222,7 @@ class Plan:
 
 def tail_nats(ps):
     """A union over the outputs of a token, N/2 roots and 2^7 keys, each at 2^-129."""
-    return math.log(2) * (TARGET_BITS + 1 + math.log2(OUTPUTS_7B * ps.N / 2) + 7)
+    return math.log(2) * (TARGET_BITS + 1 + math.log2(OUTPUTS * ps.N / 2) + 7)
 
 
 def largest_x(ps, tau):
@@ -235,7 +235,7 @@ def largest_x(ps, tau):
 def loader_room(ps):
     """H and the largest V: H^2 >= 2 V ln(2 * outputs * 2^129)."""
     h = ps.half() - ps.Q / 2.0 ** (ps.b_bits + 1)
-    return h, h * h / (2 * math.log(2) * (TARGET_BITS + 2 + math.log2(OUTPUTS_7B)))
+    return h, h * h / (2 * math.log(2) * (TARGET_BITS + 2 + math.log2(OUTPUTS)))
 
 
 SHAPES = [(128, 512), (288, 768), (2048, 2048), (4096, 4096), (4096, 11008), (11008, 4096)]
@@ -332,7 +332,7 @@ def tables():
         print(f"| {ps.name} | {tokens} | {up / 1e3:.1f} | {down / 1e3:.1f} | {(up + down) / 1e3:.1f} |")
     print("\n### What a loader checks\n")
     print("Room H, budget for V, tau, tau times the key switch, and the largest X = S c^2 M norm2^2, with")
-    print("the norm that it leaves to a whole row where n_b = Ne = N. The kernel takes tau = 25.6.\n")
+    print("the norm that it leaves to a whole row where n_b = Ne = N. The kernel takes tau = 26.1.\n")
     print("| set | H | V allowed | tau | tau * V_ks | X allowed | norm2 of a row |")
     print("|---|---|---|---|---|---|---|")
     rows = [(ps.name, ps, ps.spread(tail_nats(ps))) for ps in SETS.values() if ps.digits]

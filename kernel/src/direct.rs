@@ -12,9 +12,9 @@
 //! | modulus switch | host | [`switch_into`] |
 //! | decryption | device | [`decrypt_switched_into`] |
 //!
-//! The plaintext modulus is t, and `q / t` is no integer: a message m is encoded as
-//! `round(q m / t)`, which adds at most 1/2 to the noise. Decryption rounds, so unlike in masked mode
-//! it may fail; how seldom is what the parameters promise.
+//! The plaintext modulus is t, a limb of q: a message m is encoded as `(q / t) m`. The answer's modulus
+//! is no multiple of t, and key switches are noisy, so unlike in masked mode decryption may fail; how
+//! seldom is what the parameters promise.
 //!
 //! *Key switching*. A key for `sigma_g` is, for each element of the [`gadget`](crate::gadget), an
 //! encryption of that element times `-sigma_g(s)`. With the digits d of the mask a of a ciphertext
@@ -22,8 +22,8 @@
 //! `sigma_g`. Cutting commutes with automorphisms, so one decomposition serves many (hoisting), and
 //! the results of all backends are equal to the bit.
 //!
-//! No special modulus: at N = 4096 the fresh noise alone leaves it at most 20 bits, which
-//! smaller digits give at no cost in limbs.
+//! No special modulus: at N = 4096 there is room for at most 20 bits of it, and smaller digits do as
+//! much at no cost in limbs. [`hybrid`](crate::hybrid) is for parameters that have the room.
 //!
 //! # The whole of it, small
 //! ```

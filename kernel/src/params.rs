@@ -87,7 +87,7 @@ pub trait MaskedSet: ParameterSet {
 }
 
 /// Direct mode's parameters: rank 1, a gadget that cuts each limb into digits, and t a limb, so that
-/// encoding is exact: the noise of a ciphertext says nothing about its message.
+/// encoding is exact, and the noise of a ciphertext independent of its message.
 pub trait DirectSet: ParameterSet {
     /// Bits of a digit, at most; [`gadget`] has their number.
     const DIGIT_BITS: u32;

@@ -18,5 +18,5 @@ mod tests;
 
 pub use layout::Layout;
 pub use plan::Plan;
-pub use preparation::PreparationRule;
+pub use preparation::{PreparationRule, least_tokens};
 pub use session::{session_automorphisms, session_products};

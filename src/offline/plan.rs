@@ -13,7 +13,7 @@ use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::params::{DirectSet, ParameterId, ParameterSet};
 use kernel::trace::{Plan as TracePlan, PreparationRule};
-use kernel::wire::{body_bytes, row_bytes};
+use kernel::wire::{MAX_PAYLOAD, body_bytes, row_bytes};
 
 /// Bytes a second of a link of 100 Mbit/s, which is what methods are compared at.
 const LINK: f64 = 12.5e6;
@@ -76,7 +76,7 @@ impl Cost {
     /// A unit of a group through direct mode.
     fn direct(shape: GroupShape, rule: &PreparationRule, rates: &Rates) -> Self {
         let layout = rule.layout(shape);
-        let (up, down) = rule.payloads(shape);
+        let (up, down) = rule.payloads(shape, MAX_PAYLOAD);
         let inputs = layout.input_blocks(shape.columns) as f64;
         let outputs = layout.output_blocks(shape.rows) as f64;
         let plan = TracePlan::new(&layout);
@@ -88,7 +88,7 @@ impl Cost {
         let sums = inputs * outputs * layout.sum() as f64;
         Self {
             up: up as f64,
-            down: down as f64,
+            down: down.bytes() as f64,
             device: inputs * rates.encrypt + outputs * rates.decrypt,
             host: words * (sums + switches * Set::GADGET as f64) / MODULAR_RATE,
         }
@@ -99,6 +99,13 @@ impl Cost {
         let elements = (rule.automorphisms().count() * Set::GADGET) as f64;
         let host = elements * (2 * Set::BODY_WORDS) as f64 / MODULAR_RATE;
         Self { up: rule.key_bytes() as f64, down: 0.0, device: elements * rates.key, host }
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (up, down) = (Bytes(self.up as u64), Bytes(self.down as u64));
+        write!(f, "{up} up, {down} down, {:.1} s", self.seconds())
     }
 }
 
@@ -156,8 +163,8 @@ pub(super) struct Plan {
     pub(super) tokens: u64,
     /// Tokens of the largest unit.
     pub(super) batch: usize,
-    /// Seconds of each method if it made everything, where it could.
-    alone: (f64, Option<f64>),
+    /// The cost of each method if it made everything, where it could.
+    alone: (Cost, Option<Cost>),
     /// The units of the cheaper plan, where the store has no room for it, and the room.
     cramped: Option<(u64, u64)>,
 }
@@ -220,7 +227,7 @@ impl Plan {
             all.cost = all.cost + keys;
             mixed.1.cost = mixed.1.cost + keys;
         }
-        let alone = (masked.cost.seconds(), direct.map(|_| all.cost.seconds()));
+        let alone = (masked.cost, direct.map(|_| all.cost));
         let mut cramped = None;
         let (masked, direct) = match means.method {
             Method::Masked => (masked, Part::empty(0)),
@@ -234,7 +241,7 @@ impl Plan {
             Method::Auto => {
                 let seconds = mixed.0.cost.seconds() + mixed.1.cost.seconds();
                 let units = mixed.0.count() + mixed.1.count();
-                let pays = mixed.1.count() > 0 && seconds < alone.0;
+                let pays = mixed.1.count() > 0 && seconds < alone.0.seconds();
                 cramped = (pays && units > room).then_some((units, room));
                 if pays && units <= room { mixed } else { (masked, Part::empty(0)) }
             }
@@ -287,8 +294,8 @@ impl fmt::Display for Plan {
         }
         write!(f, ": about {:.1} s in all if the link has 100 Mbit/s", cost.seconds())?;
         match (self.method, self.alone) {
-            (Method::Masked, (_, Some(direct))) => write!(f, ", direct {direct:.1} s")?,
-            (Method::Direct | Method::Auto, (masked, _)) => write!(f, ", masked {masked:.1} s")?,
+            (Method::Masked, (_, Some(direct))) => write!(f, "; direct {direct}")?,
+            (Method::Direct | Method::Auto, (masked, _)) => write!(f, "; masked {masked}")?,
             _ => {}
         }
         match self.cramped {

@@ -24,7 +24,7 @@ fn what_is_prepared_through_direct_mode_is_used_like_any_other() {
     let made = prepare(&bundles, &host.address, "--tokens 40 --method direct").succeeded();
     let method = [
         "method   direct: about ",
-        " s in all if the link has 100 Mbit/s, masked ",
+        " s in all if the link has 100 Mbit/s; masked ",
         "all checks passed); ",
     ];
     says(&made, &method);
@@ -93,7 +93,7 @@ fn where_there_is_no_room_for_small_units() {
     prepare(&bundles, NOBODY, "--tokens 16000 --method direct")
         .failed(1, &["this takes ", "and the store has room for 585 more"]);
     let end = prepare(&bundles, NOBODY, "--tokens 16000 --method auto");
-    says(&end, &["in 567 units", "method   masked: about ", "100 Mbit/s, direct "]);
+    says(&end, &["in 567 units", "method   masked: about ", "100 Mbit/s; direct "]);
     says(&end, &["room     the cheaper way makes ", "the store has room for 585 more"]);
     end.failed(1, &["connecting to "]);
 }

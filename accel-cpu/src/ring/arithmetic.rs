@@ -26,8 +26,8 @@ pub(super) trait Field<L: Lanes>: Copy {
     fn new(lanes: L, modulus: &Modulus) -> Self;
     fn lanes(self) -> L;
 
-    /// `(a + w b, a - w b)`: a step of a forward transform, from settled words. Two of every three
-    /// steps may go without `REDUCE`, the first among them.
+    /// `(a + w b, a - w b)`: a step of a forward transform, from settled words. The first two
+    /// steps may go without `REDUCE`, and then every second one.
     fn split<const REDUCE: bool>(
         self,
         a: L::Vector,

@@ -91,7 +91,7 @@ impl Digits {
 fn cut(p: u32, bits: u32, residues: &[u32], digits: &mut [u32]) {
     let half = 1 << (bits - 1);
     let degree = residues.len();
-    // A magnitude and the half of a digit are below 2^31, whatever p is.
+    // A magnitude and the half of a digit, below 2^9, are below 2^31: p is at most 2^32 - 2^10.
     let above = p / 2;
     let sign = |residue: u32| -i32::from(residue > above);
     // `digits` holds what is left of every magnitude where its next digit will be.

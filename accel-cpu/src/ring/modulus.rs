@@ -31,7 +31,7 @@ impl Width {
     fn of(p: u32) -> Option<Self> {
         match p {
             ..0x2000_0000 => Some(Self::Narrow),
-            0x8000_0000..=0xffff_ff00 => Some(Self::Full),
+            0x8000_0000..=0xffff_fc00 => Some(Self::Full),
             _ => None,
         }
     }

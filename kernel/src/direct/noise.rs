@@ -40,9 +40,11 @@ pub const SECRET: f64 = 2.0 / 3.0;
 /// is not built against it: a hypothesis, at most 3.4 in what was measured.
 const COHERENCE: f64 = 6.0;
 /// What the squares of digits, at one root of unity, may exceed their mean by, but for `2^-129`.
-const DIGITS_TAIL: f64 = 25.6;
-/// `2 ln(2^130 F)` for the F = 1,391,872 outputs of a token of Llama-2-7B.
-const TAIL: f64 = 208.6;
+const DIGITS_TAIL: f64 = 26.1;
+/// Outputs of a token, all groups together, that the bound is for; more are refused.
+pub const OUTPUTS: usize = 1 << 24;
+/// `2 ln(2^130 OUTPUTS)`.
+const TAIL: f64 = 213.5;
 
 /// The sum over the gadget of the mean squares of the digits of uniform residues.
 #[must_use]

@@ -13,8 +13,8 @@ const KEYS_SERVE: usize = 1024;
 /// One T serves all groups of a session: as many tokens lie in each ciphertext, and each unit
 /// prepares as many. Of the powers of two for which every request fits a frame, the smallest
 /// counts that moves at most a sixteenth more than the fewest bytes for 1024 tokens of every group,
-/// keys included: small units waste little where few tokens are wanted. Blocks are the smallest that
-/// hold a matrix, or the largest that T leaves room for.
+/// keys included: small units waste little where few tokens are wanted. T is at least [`least_tokens`],
+/// for the masks' sake. Blocks are the smallest that hold a matrix, or the largest that T leaves room for.
 ///
 /// ```
 /// use kernel::direct::DirectShape;
@@ -49,14 +49,27 @@ pub struct PreparationRule {
     tokens: usize,
 }
 
+/// Tokens of a unit, at least: 32 at N = 4096, `N / 128` for other degrees, or 1.
+///
+/// A host can rescale a ciphertext as if its numbers were real, so that the answer is right only if the
+/// phase has not wrapped modulo q and the mask lies in a range. With the evaluation keys it can clear away
+/// all coefficients but those of one coordinate's T tokens, and no fewer; at N = 4096 one phase has not
+/// wrapped with a probability of `2^-5.2`, so all T have not with `2^-167`. See `docs/direct/parameters.md`.
+#[must_use]
+pub const fn least_tokens(degree: usize) -> usize {
+    if degree < 128 { 1 } else { degree / 128 }
+}
+
 impl PreparationRule {
-    /// The rule for a model under a parameter set; `None` if no T has requests that fit a frame.
+    /// The rule for a model under a parameter set; `None` if units of so many tokens have requests that do
+    /// not fit a frame.
     #[must_use]
     pub fn new(config: &ModelConfig, set: &DirectShape) -> Option<Self> {
         let of = |log| Self { config: *config, set: *set, tokens: 1_usize << log };
         let fitting = || {
             let all = (0..=set.degree.ilog2()).map(of);
-            all.filter(|rule| rule.largest_payload(MAX_PAYLOAD) <= MAX_PAYLOAD)
+            let enough = all.filter(|rule| rule.tokens >= least_tokens(set.degree));
+            enough.filter(|rule| rule.largest_payload(MAX_PAYLOAD) <= MAX_PAYLOAD)
         };
         let cost = |rule: &Self| {
             let (up, down) = rule.bytes(KEYS_SERVE);

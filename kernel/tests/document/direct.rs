@@ -17,7 +17,7 @@ use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::{Label, Seed, centred_binomial, ternary};
 use kernel::trace::{Layout, Plan, session_automorphisms};
-use kernel::wire::{Block, direct_payloads, pack_bits, pack_body, packed_bits_len};
+use kernel::wire::{Block, MAX_PAYLOAD, direct_payloads, pack_bits, pack_body, packed_bits_len};
 
 fn shape() -> DirectShape {
     DirectShape::of(ParameterId::Direct4096).unwrap()
@@ -80,7 +80,7 @@ pub(crate) fn layouts(page: &Page) {
         let layout = Layout::for_product(4096, said[0], said[1], said[2]);
         let plan = Plan::new(&layout);
         let size = (said[0], said[1]);
-        let (request, reply) = direct_payloads(&shape(), &layout, size, said[2]);
+        let (request, reply) = direct_payloads(&shape(), &layout, size, said[2], MAX_PAYLOAD);
         let expected = [
             layout.tokens(),
             layout.rows(),
@@ -92,7 +92,8 @@ pub(crate) fn layouts(page: &Page) {
             plan.babies(),
             plan.automorphisms().chain(layout.folds()).count(),
             request,
-            reply,
+            reply.bytes(),
+            reply.count(),
         ];
         assert_eq!(said[3..], expected);
     }

@@ -31,9 +31,13 @@ pub fn is_exact<S: DirectSet>(backend: &dyn RingAccelerator, m: usize, n: usize,
     let device = Device::<S>::new(Seed::from_bytes([(m ^ n ^ tokens) as u8; 32]));
     let keys = device.send_keys(backend, &[layout]);
     let noise = Noise::new((m * n + tokens) as u64).bits();
+    let edges = [T::VALUE - 1, 0, T::VALUE / 2, T::VALUE / 2 + 1, 1];
+    let edges = edges.into_iter().cycle().take(tokens * n).collect();
     let cases = [
         (weights(noise, m * n), residues(PrimeId::T, noise, tokens * n)),
         (vec![-128; m * n], vec![T::VALUE / 2; tokens * n]),
+        // Signs that alternate, and a row that outweighs the others.
+        ((0..m * n).map(|i| if i < n || i % 2 == 0 { 127 } else { -127 }).collect(), edges),
     ];
     for (weights, x) in cases {
         let rows = Weights::new(n, weights);

@@ -5,15 +5,15 @@ use super::set::{Ciphertext, Set};
 use crate::accel::reference::Matrix;
 use crate::accel::ring::{Ciphertexts, automorphisms};
 use crate::conformance::Noise;
-use crate::direct::evaluation_key_body_into;
 use crate::direct::noise::{FRESH, ProductNoise, key_switch};
+use crate::direct::{BODY_BITS, MASK_BITS, evaluation_key_body_into, switch_into};
 use crate::galois::Automorphism;
 use crate::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
-use crate::measure::{Variance, integers};
-use crate::params::{DirectSet, InsecureDirect64, ParameterSet};
+use crate::measure::{Variance, centred, integers};
+use crate::params::{DirectSet, InsecureDirect64, Limbs, ParameterSet};
 use crate::prime::{Prime, Prime25, Prime26, T};
 use crate::ring::Scalar;
-use crate::stream::{Label, Seed};
+use crate::stream::{Label, Seed, ternary};
 use crate::trace::{Layout, Plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use std::vec::Vec;
 
 type S = InsecureDirect64;
 const PRIMES: [u32; 3] = [T::VALUE, Prime26::VALUE, Prime25::VALUE];
+const MODULUS: i128 = <S as ParameterSet>::Chain::MODULUS as i128;
 
 /// A key, and encryptions of zero under it: their phases are noise alone.
 struct Device {
@@ -43,6 +44,13 @@ impl Device {
     fn with_key<A>(&self, f: impl FnOnce(&SecretKey<'_, S>) -> A) -> A {
         let mut words = vec![0; SecretKey::<S>::WORDS];
         f(&SecretKey::generate::<Scalar>(&self.seed, &mut words).unwrap())
+    }
+
+    /// The key's coefficients.
+    fn secret(&self) -> [i8; S::N] {
+        let mut secret = [0; S::N];
+        ternary(&self.seed, 0, &mut secret);
+        secret
     }
 
     fn zeros(&self, set: &Set, count: usize) -> Vec<Ciphertext> {
@@ -192,4 +200,41 @@ fn products() {
         std::println!("{m} x {n}, {tokens} tokens");
         variance.is(expected);
     }
+}
+
+/// The rounding of an answer, alone: the phase of what is left after the switch, less that before it.
+#[test]
+fn output() {
+    let set = Set::of(S::ID).unwrap();
+    let mut variance = Variance::default();
+    for number in 0..DEVICES {
+        let device = Device::new(number);
+        let ciphertext = device.zeros(&set, 1).remove(0);
+        let before = device.phase(&set, &ciphertext);
+        let switched = |bits: u32, polynomial: &[Vec<u32>]| {
+            let mut limbs = polynomial.to_vec();
+            set.limbs.iter().zip(&mut limbs).for_each(|(limb, p)| limb.to_coefficients(p));
+            let mut out = vec![0; S::N];
+            switch_into::<S>(bits, &limbs.concat(), &mut out);
+            // Numbers modulo q again: what the switched ones stand for.
+            out.iter().map(|&v| (i128::from(v) * MODULUS) >> bits).collect::<Vec<_>>()
+        };
+        let mask = switched(MASK_BITS, &ciphertext.mask);
+        let body = switched(BODY_BITS, &ciphertext.body);
+        let secret = device.secret();
+        let after = (0..S::N).map(|at| {
+            let product: i128 = (0..S::N)
+                .map(|i| {
+                    let j = (at + S::N - i) % S::N;
+                    let sign = if i > at { -1 } else { 1 };
+                    sign * mask[i] * i128::from(secret[j])
+                })
+                .sum();
+            body[at] - product
+        });
+        variance.add(after.zip(&before).map(|(after, before)| centred(after - before, MODULUS)));
+    }
+    // Without weights the output's rounding is all there is.
+    let layout = Layout::fitting(S::N, 1, 1, 1);
+    variance.is(ProductNoise::new::<S>(&layout, 0.0).output);
 }
