@@ -47,6 +47,7 @@ const MARKS: &[(&str, Compare)] = &[
     ("sections", tables::sections),
     ("digits", direct::digits),
     ("layouts", direct::layouts),
+    ("reply-frames", direct::reply_frames),
     ("limbs", direct::limbs),
     ("switch", direct::switch),
     ("direct", direct::example),

@@ -162,7 +162,8 @@ fn models_whose_requests_do_not_fit_a_frame_have_no_preparation() {
     let set = &direct_sets()[0];
     assert_eq!(PreparationRule::new(&model(29, 64, 1, 1 << 16), set), None);
     let rule = PreparationRule::new(&model(1 << 18, 64, 1, 64), set).unwrap();
-    let (_, head) = rule.payloads(rule.shapes().last().unwrap().0, MAX_PAYLOAD);
+    let shape = model(1 << 18, 64, 1, 64).shape(GroupId(4)).unwrap();
+    let (_, head) = rule.payloads(shape, MAX_PAYLOAD);
     assert!(head.count() > 1 && head.bytes() > MAX_PAYLOAD);
 }
 

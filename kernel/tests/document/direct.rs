@@ -17,7 +17,10 @@ use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::{Label, Seed, centred_binomial, ternary};
 use kernel::trace::{Layout, Plan, session_automorphisms};
-use kernel::wire::{Block, MAX_PAYLOAD, direct_payloads, pack_bits, pack_body, packed_bits_len};
+use kernel::wire::{
+    Block, MAX_PAYLOAD, ReplyFrames, direct_payloads, pack_bits, pack_body, packed_bits_len,
+    result_bytes,
+};
 
 fn shape() -> DirectShape {
     DirectShape::of(ParameterId::Direct4096).unwrap()
@@ -96,6 +99,24 @@ pub(crate) fn layouts(page: &Page) {
             reply.count(),
         ];
         assert_eq!(said[3..], expected);
+    }
+}
+
+pub(crate) fn reply_frames(page: &Page) {
+    for row in page.table("reply-frames") {
+        let [m, n, rows, max_payload] = [0, 1, 2, 3].map(|at| number(row[at]) as usize);
+        let layout = Layout::for_product(4096, m, n, rows);
+        let reply = ReplyFrames::new(&layout, m, rows, max_payload);
+        let said = [4, 5].map(|at| number(row[at]) as usize);
+        assert_eq!(said, [reply.results(), result_bytes(&layout)]);
+        let frames: Vec<Vec<i64>> = reply
+            .parts()
+            .map(|part| {
+                vec![part.index.into(), part.count.into(), reply.payload_bytes(&part) as i64]
+            })
+            .collect();
+        assert_eq!(row[6].split(", ").map(numbers).collect::<Vec<_>>(), frames);
+        assert!(reply.largest_payload() <= max_payload);
     }
 }
 

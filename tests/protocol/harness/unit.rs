@@ -14,7 +14,7 @@ use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
-use kernel::wire::HEADER_BYTES;
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
 
 /// What came of a preparation: whether it ended in order, and each unit's verdict.
 pub(crate) struct Prepared<E> {
@@ -65,13 +65,14 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
 }
 
-/// A preparation through direct mode over any stream.
+/// A preparation through direct mode over any stream, with frames of at most `payload` bytes.
 pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
     seed: u64,
+    payload: usize,
 ) -> Prepared<Io::Error> {
     let (bundle, mut entropy) = (model.bundle(), Rng(seed));
     let rule = preparation_rule::<S>(&bundle).unwrap();
@@ -79,7 +80,7 @@ pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
     let mut results = vec![0; DirectMemory::results::<S>()];
     let mut noise = vec![0; S::N];
     let mut words = vec![0; prepare_direct_words(&rule)];
-    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    let mut frame = vec![0; prepare_direct_frame_bytes(&rule).min(HEADER_BYTES + payload)];
     let memory = PrepareDirectMemory {
         cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
         words: &mut words,
@@ -116,5 +117,5 @@ pub(crate) fn prepare_direct_here<S: DirectSet>(
     units: &[GroupId],
     seed: u64,
 ) -> Prepared<LinkError> {
-    now(prepare_direct_over::<S, _>(model, host.link(), store, units, seed))
+    now(prepare_direct_over::<S, _>(model, host.link(), store, units, seed, MAX_PAYLOAD))
 }
