@@ -218,8 +218,7 @@ where
     let PrepareDirectMemory { cipher, words, frame } = memory;
     let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
     let max_payload = payload(frame)?.len();
-    let mut session =
-        DirectPreparation::<S, R>::open(bundle, seed, cipher, words, max_payload)?;
+    let mut session = DirectPreparation::<S, R>::open(bundle, seed, cipher, words, max_payload)?;
     let mut link = Link::new(io, S::ID, entropy)?;
     let hello = Hello {
         digest: bundle.digest(),

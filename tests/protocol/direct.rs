@@ -13,9 +13,7 @@ use embedded_io_async::Write;
 use kernel::params::{DirectSet, ParameterSet};
 use kernel::stream::Seed;
 use kernel::trace::session_automorphisms;
-use kernel::wire::{
-    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, REPLY_PREFIX_BYTES, WireError,
-};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, REPLY_PREFIX_BYTES, WireError};
 
 fn seed(byte: u8) -> Seed {
     Seed::from_bytes([byte; 32])

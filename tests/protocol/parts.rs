@@ -134,13 +134,7 @@ fn devices_that_take_too_little() {
     }
     let run = Run { max_payload: 8 + 4 * 8 * 150 - 1, ..run(0) };
     let mut store = provisioned(&WIDE, &run.schedule, 1, &mut Rng(1));
-    refused(now(run.mixed_over(
-        &mut store,
-        Seed::from_bytes([2; 32]),
-        1,
-        host.clone(),
-        |_, _| {},
-    )));
+    refused(now(run.mixed_over(&mut store, Seed::from_bytes([2; 32]), 1, host.clone(), |_, _| {})));
     assert_eq!(host.events(), []);
 }
 

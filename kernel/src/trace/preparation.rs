@@ -141,8 +141,7 @@ impl PreparationRule {
         let sum = |bytes: (usize, usize), (shape, count): (GroupShape, usize)| {
             let (up, down) = self.payloads(shape, MAX_PAYLOAD);
             let count = count.saturating_mul(units);
-            let (up, down) =
-                (HEADER_BYTES + up, HEADER_BYTES * down.count() + down.bytes());
+            let (up, down) = (HEADER_BYTES + up, HEADER_BYTES * down.count() + down.bytes());
             let add = |sum: usize, bytes| sum.saturating_add(count.saturating_mul(bytes));
             (add(bytes.0, up), add(bytes.1, down))
         };

@@ -3,8 +3,8 @@
 use crate::cases::*;
 use crate::direct::{encrypt, evaluation_key, with_key};
 use crate::host::load;
-use crate::trace::payloads;
 use crate::shapes::config;
+use crate::trace::payloads;
 use kernel::accel::Reference;
 use kernel::accel::ring::{Ciphertexts, RingAccelerator};
 use kernel::direct::{BODY_BITS, DirectShape, MASK_BITS, decrypt_switched_into};

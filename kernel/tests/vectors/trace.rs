@@ -17,7 +17,8 @@ use kernel::schedule::Schedule;
 use kernel::stream::Label;
 use kernel::trace::{Layout, Plan, session_automorphisms};
 use kernel::wire::{
-    MAX_PAYLOAD, ReplyFrames, direct_payloads, pack_bits, pack_body, packed_bits_len, unpack_bits, unpack_body,
+    MAX_PAYLOAD, ReplyFrames, direct_payloads, pack_bits, pack_body, packed_bits_len, unpack_bits,
+    unpack_body,
 };
 use serde_json::Value;
 
@@ -71,9 +72,9 @@ pub(crate) fn reply_frames(case: &Value) {
         ["degree", "rows", "columns", "tokens", "max_payload"].map(|name| number(&case[name]));
     let layout = Layout::for_product(degree, m, n, tokens);
     let frames = ReplyFrames::new(&layout, m, tokens, max_payload);
-    let found = frames.parts().map(|part| {
-        vec![part.index as usize, part.count as usize, frames.payload_bytes(&part)]
-    });
+    let found = frames
+        .parts()
+        .map(|part| vec![part.index as usize, part.count as usize, frames.payload_bytes(&part)]);
     let expected = list(&case["frames"]).iter().map(numbers::<usize>);
     assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }

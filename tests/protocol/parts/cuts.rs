@@ -1,6 +1,6 @@
 //! Links that break between the frames of an answer and within them.
 
-use super::{direct, due, ends, lie, liar, room, run};
+use super::{direct, due, ends, liar, lie, room, run};
 use crate::harness::link::{Answer, Cut, Loopback, honest};
 use crate::harness::model::WIDE;
 use crate::harness::wire;
@@ -66,8 +66,7 @@ fn an_answer_begins_anew_on_a_new_link() {
                 lie(&mut answer.frame);
             }
         };
-        let host =
-            Loopback::new(&WIDE.engine, Box::new(on_the_second)).breaking(&[cut], 1);
+        let host = Loopback::new(&WIDE.engine, Box::new(on_the_second)).breaking(&[cut], 1);
         let (places, verdict) = direct(&run, &host).unwrap();
         assert!(verdict.failed > 0, "{due:?}");
         for (place, head) in places.iter().zip(run.heads()) {

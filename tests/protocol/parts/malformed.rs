@@ -55,15 +55,23 @@ const CASES: [(&str, Spoil, WireError); 16] = [
     ("a byte too few", |all, at, _| resized(&all[at], -1), WireError::Length),
     ("a byte too many", |all, at, _| resized(&all[at], 1), WireError::Length),
     ("the prefix alone", |all, at, _| resized(&all[at], -624), WireError::Length),
-    ("another number", |all, at, _| {
-        let mut frame = all[at].clone();
-        frame[24] = frame[24].wrapping_add(1);
-        vec![frame]
-    }, WireError::Order),
+    (
+        "another number",
+        |all, at, _| {
+            let mut frame = all[at].clone();
+            frame[24] = frame[24].wrapping_add(1);
+            vec![frame]
+        },
+        WireError::Order,
+    ),
     ("the frame before again", |all, at, _| vec![all[at - 1].clone()], WireError::Order),
     ("the next frame", |all, at, _| vec![all[at + 1].clone()], WireError::Order),
     ("twice", |all, at, _| vec![all[at].clone(), all[at].clone()], WireError::Order),
-    ("all in one", |all, at, due| joined(&all[at..][..due.of - due.index], due.part.index), WireError::Order),
+    (
+        "all in one",
+        |all, at, due| joined(&all[at..][..due.of - due.index], due.part.index),
+        WireError::Order,
+    ),
 ];
 
 #[test]

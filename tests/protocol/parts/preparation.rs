@@ -25,8 +25,7 @@ fn least() -> usize {
 fn session(host: &Loopback, payload: usize) -> (Prepared<LinkError>, MemoryStore) {
     let mut store = MemoryStore::new(&WIDE.config);
     let link = host.link();
-    let ended =
-        now(prepare_direct_over::<Set, _>(&WIDE, link, &mut store, &UNITS, 5, payload));
+    let ended = now(prepare_direct_over::<Set, _>(&WIDE, link, &mut store, &UNITS, 5, payload));
     (ended, store)
 }
 
@@ -99,9 +98,13 @@ fn replies_that_are_cut_otherwise_end_the_session() {
             ("the frame before again", down[at - 1].clone()),
             ("the next frame", down[at + 1].clone()),
         ];
-        for (name, place, by) in
-            [("first", 8, 1), ("count", 12, 1), ("none", 12, 255), ("many", 15, 1), ("tokens", 4, 1)]
-        {
+        for (name, place, by) in [
+            ("first", 8, 1),
+            ("count", 12, 1),
+            ("none", 12, 255),
+            ("many", 15, 1),
+            ("tokens", 4, 1),
+        ] {
             let mut frame = down[at].clone();
             frame[HEADER_BYTES + place] = frame[HEADER_BYTES + place].wrapping_add(by);
             cases.push((name, frame));
