@@ -47,11 +47,11 @@ const MARKS: &[(&str, Compare)] = &[
     ("sections", tables::sections),
     ("digits", direct::digits),
     ("layouts", direct::layouts),
-    ("reply-frames", direct::reply_frames),
     ("limbs", direct::limbs),
     ("switch", direct::switch),
     ("direct", direct::example),
     ("session-keys", direct::session_keys),
+    ("reply-frames", direct::reply_frames),
     ("preparation", preparation::session),
     ("preparation-units", preparation::units),
 ];

@@ -31,7 +31,7 @@ class Rule:
                 units = -(-KEYS_SERVE // tokens)
                 costs[tokens] = self.key_bytes(tokens) + units * sum(HEADER + payload for payload in frames)
         least = min(costs.values(), default=0)
-        self.tokens = min((t for t, cost in costs.items() if 16 * (cost - least) <= least), default=None)
+        self.tokens = min((t for t, cost in costs.items() if 8 * (cost - least) <= least), default=None)
 
     def layout(self, shape, tokens=None):
         return trace.Layout.fitting(self.s.n, *shape, tokens or self.tokens)

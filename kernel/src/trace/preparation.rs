@@ -12,7 +12,7 @@ const KEYS_SERVE: usize = 1024;
 ///
 /// One T serves all groups of a session: as many tokens lie in each ciphertext, and each unit
 /// prepares as many. Of the powers of two for which every request fits a frame, the smallest
-/// counts that moves at most a sixteenth more than the fewest bytes for 1024 tokens of every group,
+/// counts that moves at most an eighth more than the fewest bytes for 1024 tokens of every group,
 /// keys included: small units waste little where few tokens are wanted. T is at least [`least_tokens`],
 /// for the masks' sake. Blocks are the smallest that hold a matrix, or the largest that T leaves room for.
 ///
@@ -76,7 +76,7 @@ impl PreparationRule {
             up + down
         };
         let least = fitting().map(|rule| cost(&rule)).min()?;
-        fitting().find(|rule| cost(rule) - least <= least / 16)
+        fitting().find(|rule| cost(rule) - least <= least / 8)
     }
 
     /// Tokens T of a unit.

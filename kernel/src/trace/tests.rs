@@ -132,7 +132,7 @@ fn preparations_move_as_few_bytes_as_they_can() {
                 .collect();
             let least = all.iter().flatten().min().copied();
             let expected = least.map(|least| {
-                let near = |bytes: &Option<usize>| bytes.is_some_and(|b| b <= least + least / 16);
+                let near = |bytes: &Option<usize>| bytes.is_some_and(|b| b <= least + least / 8);
                 all.iter().position(near).unwrap()
             });
             let rule = PreparationRule::new(&config, set);
