@@ -11,8 +11,7 @@ use device_client::generate::Multiply;
 use device_client::masked::{MaskedSession, frame_bytes, masked_words};
 use device_client::prepare::{PrepareMemory, prepare};
 use device_client::prepare_direct::{
-    PrepareDirectMemory, preparation_rule, prepare_direct,
-    prepare_direct_words,
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
 };
 use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::Connector;
