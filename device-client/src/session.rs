@@ -341,8 +341,8 @@ impl<'a, M: Mode> Session<'a, M> {
     }
 
     /// Takes in the next frame of the host's answer, which ends in `y`, `tokens x m`, and is checked with
-    /// its last frame. Returns whether it is whole: until then `y` is the same for every frame, and
-    /// nobody's to read.
+    /// its last frame. Returns whether it is whole: until then the caller keeps the same `y` for all frames,
+    /// and does not read it.
     ///
     /// *Security*: straight-line after the visible checks. If this or an earlier product is
     /// wrong, `y` is zero, and nothing else changes.

@@ -92,8 +92,8 @@ fn largest_payload<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
     products.max(BLOCK_PREFIX_BYTES + set.body_bytes())
 }
 
-/// Bytes of the largest frame of a session, header included, unless it [takes less]
-/// (crate::session::Session::with_max_payload).
+/// Bytes of the largest frame of a session, header included, unless it
+/// [takes less](crate::session::Session::with_max_payload).
 #[must_use]
 pub fn direct_frame_bytes<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
     let largest = (1..=chunk).map(|chunk| largest_payload::<S>(config, chunk)).max();
