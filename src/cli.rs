@@ -1,6 +1,9 @@
 //! The command line.
 
+mod bench;
 mod limits;
+
+pub(crate) use bench::Bench;
 
 use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -65,6 +68,12 @@ pub(crate) enum Command {
     /// They are added to the device's store, to be carried to the device: it then needs no
     /// preparation with a host.
     Provision(Provision),
+    /// Measure what privacy costs on this machine
+    ///
+    /// Weights of a model's shape are made up, so that no model is needed. In one interleaved run: a plain
+    /// read of the weights, ordinary int8 products in the clear, and the host's and the device's work in
+    /// every phase, with ratios and bytes.
+    Bench(Bench),
 }
 
 /// How a session hides its numbers from the host.

@@ -1,10 +1,11 @@
 //! The commands, one file each.
 
+mod bench;
 mod convert;
 mod demo;
 mod generate;
 mod prepare;
-mod provision;
+pub(crate) mod provision;
 mod serve;
 
 use crate::cli::{Command, Convert};
@@ -19,6 +20,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Convert(Convert::Host(folders)) => convert::host(&folders),
         Command::Convert(Convert::Device(folders)) => convert::device(&folders),
         Command::Prepare(options) => prepare::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Provision(options) => provision::run(&options),
     }
 }

@@ -1,5 +1,6 @@
 //! `subrosa`: private inference of language models for devices that trust nobody.
 
+mod bench;
 mod capped;
 mod cli;
 mod commands;
@@ -10,6 +11,7 @@ mod dump;
 mod entropy;
 mod interrupt;
 mod link;
+mod local_host;
 mod offline;
 mod online;
 mod pace;

@@ -105,6 +105,14 @@ impl Run<'_> {
         Ok(transcript)
     }
 
+    /// The run with products of the caller's.
+    pub(crate) async fn over_products<M: Multiply>(
+        &self,
+        products: &mut M,
+    ) -> Result<Transcript, GenerateError<M::Error>> {
+        self.drive(products, |_| {}).await
+    }
+
     /// The run in the clear.
     pub(crate) async fn plain(
         &self,

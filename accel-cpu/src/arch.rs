@@ -12,7 +12,7 @@ pub(crate) mod portable_lanes;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86_64;
 
-use crate::digits::{Digits, TILE};
+use crate::digits::{Digits, PLANE, TILE};
 use kernel::prime::PrimeId;
 use kernel::with_prime;
 
@@ -30,6 +30,11 @@ pub(crate) trait Kernels: Send + Sync {
     /// *Shape*: 1 to [`PANEL`] rows, each at least as long as the padded column; as many `sums`;
     /// `next` may be shorter.
     fn dot(&self, rows: &[&[i8]], next: &[i8], column: &[Column<Self>], sums: &mut [[i32; 4]]);
+
+    /// `sums[r] = rows[r] . column`, of ordinary bytes with [`Digits::OFFSET`].
+    ///
+    /// *Shape*: as of [`Kernels::dot`].
+    fn dot_bytes(&self, rows: &[&[i8]], next: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]);
 
     /// `sums[r] += rows[r] . columns`.
     ///

@@ -154,6 +154,29 @@ impl Cpu {
         matrices.get(index).cloned().flatten().ok_or(AccelError::UnknownMatrix)
     }
 
+    /// An ordinary product of the rows from `first` on, of the few or the many columns of `x`; shapes are the caller's to check.
+    ///
+    /// # Errors
+    /// As rows that are shared fail.
+    pub(crate) fn clear(
+        &self,
+        matrix: &Matrix,
+        first: usize,
+        x: &[i8],
+        columns: usize,
+        sums: &[i32],
+        out: &mut [i32],
+    ) -> Result<(), AccelError> {
+        let (rows, work) = (matrix.rows()?.from(first), out.len().saturating_mul(matrix.n));
+        let team = if work < WORTH_A_THREAD { Team::ALONE } else { &self.team };
+        if columns <= FEW {
+            self.products.clear_few(team, rows, x, columns, sums, out);
+        } else {
+            self.products.clear_many(team, rows, x, columns, sums, out);
+        }
+        Ok(())
+    }
+
     pub(crate) const fn direct(&self) -> &DirectMode {
         &self.direct
     }

@@ -21,6 +21,18 @@ pub(crate) trait Digits: 'static {
     /// Cuts residues modulo `p`, one row for each coordinate.
     fn step(p: u32, words: &[[u32; TILE]; 4]) -> Self::Step;
 
+    /// The columns of a tile of ordinary bytes, which need no cutting, over those of words.
+    const GROUPS: usize;
+    /// What is added to ordinary bytes to make them what the multipliers take.
+    const OFFSET: u8;
+
+    /// Four coordinates of ordinary signed bytes, with the offset, in [`Digits::GROUPS`] times 16 columns:
+    /// `bytes[k][g][c]`, of which the groups beyond are ignored.
+    fn bytes(bytes: &[[[u8; TILE]; 4]; 4]) -> Self::Step;
+
+    /// Puts sums of ordinary bytes together: those of column `c` of group g are then at `[g][c]`.
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4];
+
     /// The residue of four sums put together; what each of them stands for is the digits' own.
     fn recombine<P: Prime>(sums: [i32; 4]) -> u32;
 }
@@ -50,6 +62,18 @@ impl Digits for Bytes {
         byte_step(words)
     }
 
+    const GROUPS: usize = 4;
+    const OFFSET: u8 = 128;
+
+    fn bytes(bytes: &[[[u8; TILE]; 4]; 4]) -> Self::Step {
+        byte_groups(bytes)
+    }
+
+    #[inline(always)]
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4] {
+        *sums
+    }
+
     #[inline(always)]
     fn recombine<P: Prime>(sums: [i32; 4]) -> u32 {
         let [s0, s1, s2, s3] = sums.map(i64::from);
@@ -66,6 +90,12 @@ fn byte_step(words: &[[u32; TILE]; 4]) -> Line<[[u32; TILE]; 4]> {
         }
     }
     Line(planes)
+}
+
+fn byte_groups(bytes: &[[[u8; TILE]; 4]; 4]) -> Line<[[u32; TILE]; 4]> {
+    let group =
+        |g: usize, c: usize| u32::from_le_bytes([0, 1, 2, 3].map(|k: usize| bytes[k][g][c]));
+    Line(core::array::from_fn(|g| core::array::from_fn(|c| group(g, c))))
 }
 
 /// Two signed 16-bit halves, for instructions that multiply them with 16-bit numbers: `[h][k]` is
@@ -108,6 +138,26 @@ impl Digits for Halves {
         Line(step)
     }
 
+    const GROUPS: usize = 2;
+    const OFFSET: u8 = 0;
+
+    fn bytes(bytes: &[[[u8; TILE]; 4]; 4]) -> Self::Step {
+        let half = |j: usize, h: usize, c: usize| {
+            [2 * j, 2 * j + 1].map(|k| i16::from(bytes[k][h][c] as i8))
+        };
+        Line(core::array::from_fn(|j| {
+            core::array::from_fn(|h| core::array::from_fn(|c| half(j, h, c)))
+        }))
+    }
+
+    #[inline(always)]
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4] {
+        let half = |low: &[i32; TILE], high: &[i32; TILE]| {
+            core::array::from_fn(|c| low[c].wrapping_add(high[c] << 16))
+        };
+        [half(&sums[0], &sums[1]), half(&sums[2], &sums[3]), [0; TILE], [0; TILE]]
+    }
+
     #[inline(always)]
     fn recombine<P: Prime>(sums: [i32; 4]) -> u32 {
         let [low, low_high, high, high_high] = sums.map(i64::from);
@@ -146,6 +196,18 @@ impl Digits for SignedBytes {
 
     fn step(p: u32, words: &[[u32; TILE]; 4]) -> Self::Step {
         byte_step(&words.map(|row| row.map(|word| signed::<0x8080_8080>(p, word))))
+    }
+
+    const GROUPS: usize = 4;
+    const OFFSET: u8 = 0;
+
+    fn bytes(bytes: &[[[u8; TILE]; 4]; 4]) -> Self::Step {
+        byte_groups(bytes)
+    }
+
+    #[inline(always)]
+    fn groups(sums: &[[i32; TILE]; 4]) -> [[i32; TILE]; 4] {
+        *sums
     }
 
     #[inline(always)]

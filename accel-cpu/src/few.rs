@@ -18,6 +18,31 @@ const AHEAD: usize = 16 << 10;
 /// Weights in one task of one thread, about.
 const TASK: usize = 1 << 19;
 
+/// How rows are taken.
+pub(crate) struct Walk {
+    /// Rows of one task of one thread.
+    pub(crate) task: usize,
+    /// Rows that are taken together.
+    pub(crate) height: usize,
+    /// How many rows ahead these are fetched.
+    pub(crate) ahead: usize,
+}
+
+impl Walk {
+    /// The way through `rows` rows of `chunks` times 64 weights, for so many columns.
+    pub(crate) fn new(team: &Team, chunks: usize, rows: usize, columns: usize) -> Self {
+        let weights = chunks * PLANE;
+        let panels = rows.div_ceil(PANEL);
+        let per_task = (TASK / (PANEL * weights)).min(panels / (4 * team.threads())).max(1);
+        let (height, ahead) = if columns == 1 && IN_ORDER.contains(&weights) {
+            (1, AHEAD.div_ceil(weights))
+        } else {
+            (PANEL, PANEL)
+        };
+        Self { task: per_task * PANEL, height, ahead }
+    }
+}
+
 /// The rows from `first` on times the `n x columns` matrix `x`, into the row-major `out`.
 ///
 /// # Errors
@@ -33,22 +58,14 @@ pub(crate) fn product<K: Kernels>(
 ) -> Result<(), AccelError> {
     let planes = planes::columns::<K::Digits>(p, x, columns)?;
     let chunks = planes.len() / columns;
-    let weights = chunks * PLANE;
-    let panels = (out.len() / columns).div_ceil(PANEL);
-    let per_task = (TASK / (PANEL * weights)).min(panels / (4 * team.threads())).max(1);
-    let per_task = per_task * PANEL;
-    let (height, ahead) = if columns == 1 && IN_ORDER.contains(&weights) {
-        (1, AHEAD.div_ceil(weights))
-    } else {
-        (PANEL, PANEL)
-    };
+    let walk = Walk::new(team, chunks, out.len() / columns, columns);
 
-    team.for_each(out.chunks_mut(per_task * columns).enumerate(), |(task, out)| {
-        let mut row = first + task * per_task;
-        for out in out.chunks_mut(height * columns) {
+    team.for_each(out.chunks_mut(walk.task * columns).enumerate(), |(task, out)| {
+        let mut row = first + task * walk.task;
+        for out in out.chunks_mut(walk.height * columns) {
             let height = out.len() / columns;
             let panel = rows.panel::<PANEL>(row);
-            let mut next = rows.bytes(row + ahead, height);
+            let mut next = rows.bytes(row + walk.ahead, height);
             for (c, column) in planes.chunks_exact(chunks).enumerate() {
                 let mut sums = [[0; 4]; PANEL];
                 kernels.dot(&panel[..height], next, column, &mut sums[..height]);

@@ -3,7 +3,7 @@ use crate::matrix::Rows;
 use crate::planes::Words;
 use crate::ring::Ring;
 use crate::team::Team;
-use crate::{few, many};
+use crate::{clear, few, many};
 use kernel::accel::AccelError;
 use kernel::prime::PrimeId;
 
@@ -128,6 +128,28 @@ pub(crate) trait Products: Send + Sync {
         out: &mut [u32],
     ) -> Result<(), AccelError>;
 
+    /// [`clear::few`].
+    fn clear_few(
+        &self,
+        team: &Team,
+        rows: Rows<'_>,
+        x: &[i8],
+        columns: usize,
+        sums: &[i32],
+        out: &mut [i32],
+    );
+
+    /// [`clear::many`].
+    fn clear_many(
+        &self,
+        team: &Team,
+        rows: Rows<'_>,
+        x: &[i8],
+        columns: usize,
+        sums: &[i32],
+        out: &mut [i32],
+    );
+
     /// [`many::product`].
     fn many(
         &self,
@@ -152,6 +174,30 @@ impl<K: Kernels> Products for K {
         out: &mut [u32],
     ) -> Result<(), AccelError> {
         few::product(self, team, from, p, x, columns, out)
+    }
+
+    fn clear_few(
+        &self,
+        team: &Team,
+        rows: Rows<'_>,
+        x: &[i8],
+        columns: usize,
+        sums: &[i32],
+        out: &mut [i32],
+    ) {
+        clear::few(self, team, rows, x, columns, sums, out);
+    }
+
+    fn clear_many(
+        &self,
+        team: &Team,
+        rows: Rows<'_>,
+        x: &[i8],
+        columns: usize,
+        sums: &[i32],
+        out: &mut [i32],
+    ) {
+        clear::many(self, team, rows, x, columns, sums, out);
     }
 
     fn many(

@@ -51,6 +51,7 @@
     )
 )]
 mod arch;
+mod clear;
 #[cfg(feature = "concrete-ntt")]
 mod concrete;
 mod cpu;
@@ -64,6 +65,7 @@ mod ring;
 mod simd;
 mod team;
 
+pub use clear::Clear;
 #[cfg(feature = "concrete-ntt")]
 pub use concrete::Concrete;
 pub use cpu::{Builder, Cpu, UnsupportedLevel};

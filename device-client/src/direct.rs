@@ -12,7 +12,7 @@ mod cipher;
 mod exact;
 mod memory;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use cipher::{Cipher, CipherError};
 pub use memory::{DirectMemory, direct_fitting_chunk, direct_frame_bytes};

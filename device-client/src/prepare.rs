@@ -2,7 +2,7 @@
 
 use crate::store::CorrelationStore;
 use crate::transport::{Transport, TransportError};
-use crate::unit::{Unit, UnitError, UnitWorkspace};
+use crate::unit::{MaskSource, Unit, UnitError, UnitWorkspace};
 use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
@@ -10,8 +10,8 @@ use kernel::params::{MaskedSet, ParameterId};
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Header, Hello, Purpose, SessionId, Welcome, WireError, decode_body,
-    encode_body,
+    FrameType, HEADER_BYTES, Header, Hello, Purpose, RowForm, SessionId, Welcome, WireError,
+    decode_body, encode_body,
 };
 
 /// Why a preparation ended early. Finished units stay; the unit under way is burned.
@@ -78,7 +78,11 @@ impl<C: CorrelationStore> Drop for Receiving<'_, C> {
     }
 }
 
-/// Runs one preparation session for `units`, each under a fresh key, into `store`.
+/// Runs one preparation session for `units`, each under a fresh key and the masks that `masks` says, into `store`.
+///
+/// `rows` is the form of the results, of which a group has [full](crate::unit::row_form) ones where its
+/// weights demand it: switched rows are fewer bytes, and `2 K` transforms more for each to the device. No
+/// form takes more memory than the other.
 ///
 /// The session always runs to the end of its units, whatever their checks say; a refused unit is
 /// reported, and asking again is the caller's affair, in a later session.
@@ -90,6 +94,8 @@ pub async fn prepare<S, R, Io, C, N>(
     bundle: &DeviceBundle<'_>,
     store: &mut C,
     units: &[GroupId],
+    masks: MaskSource,
+    rows: RowForm,
     entropy: &mut N,
     memory: PrepareMemory<'_>,
     mut observe: impl FnMut(PrepareEvent),
@@ -121,6 +127,8 @@ where
             bundle,
             group,
             seed,
+            masks,
+            rows,
             UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise },
         )?;
         let receiving = Receiving(&mut *store);

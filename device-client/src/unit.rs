@@ -1,22 +1,38 @@
 //! One offline unit, sans I/O: encrypted masks out, encrypted images in, one verdict at the end.
 
+#[cfg(test)]
+mod tests;
+
 use crate::store::{CorrelationStore, StoreError};
 use core::marker::PhantomData;
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
 use kernel::check::{Poison, UnitCheck};
-use kernel::glwe::{EncryptScratch, LengthError, SecretKey, decrypt_into, encrypt_seeded_into};
+use kernel::glwe::{
+    EncryptScratch, LengthError, SecretKey, decrypt_into, decrypt_switched_row_into,
+    encrypt_seeded_into,
+};
 use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, MaskedSet};
 use kernel::ring::RingOps;
 use kernel::stream::{Label, PublicSeed, Seed, check_vector, one_time_mask_coordinates};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, UnitOpen, WireError, body_bytes, pack_residues,
-    packed_len, row_bytes, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, RowForm, UnitOpen, WireError, body_bytes,
+    pack_residues, packed_len,
 };
 use zeroize::Zeroize;
 
 /// Coordinates whose masks share ChaCha blocks; bodies leave in blocks of this many.
 const COORDINATES: usize = 4;
+
+/// Where the mask polynomials of units come from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum MaskSource {
+    /// A public seed of each unit's own.
+    Unit,
+    /// The model's public seed: a host that keeps W times its masks has little left to do.
+    #[default]
+    Model,
+}
 
 /// Memory that a unit works in. Its contents are secret; it is erased when the unit ends.
 pub struct UnitWorkspace<'b> {
@@ -32,7 +48,8 @@ impl core::fmt::Debug for UnitWorkspace<'_> {
     }
 }
 
-/// Words that a unit of set `S` needs: the key, the check sums, masks, one ciphertext.
+/// Words that a unit of set `S` needs, whatever the form of its rows: the key, the check sums, masks,
+/// one ciphertext.
 #[must_use]
 pub const fn unit_words<S: MaskedSet>() -> usize {
     SecretKey::<S>::WORDS
@@ -40,6 +57,16 @@ pub const fn unit_words<S: MaskedSet>() -> usize {
         + COORDINATES * S::N
         + MASKED_LIMBS.len() * S::LIMB_WORDS
         + S::N
+}
+
+/// The form in which a group's rows come, where `wanted` is: rows that are too heavy for
+/// [switching](kernel::quant::GroupBounds::allows_switched_rows) come in full. `None` for a group that is not of the
+/// model.
+#[must_use]
+pub fn row_form(bundle: &DeviceBundle<'_>, group: GroupId, wanted: RowForm) -> Option<RowForm> {
+    bundle.config().shape(group)?;
+    let allowed = bundle.bounds(group).allows_switched_rows();
+    Some(if allowed { wanted } else { RowForm::Full })
 }
 
 /// Why a unit ended early.
@@ -71,8 +98,10 @@ pub struct Unit<'b, S: MaskedSet, R: RingOps> {
     bundle: &'b DeviceBundle<'b>,
     group: GroupId,
     shape: GroupShape,
+    form: RowForm,
     seed: Seed,
     masks: Seed,
+    source: MaskSource,
     public: PublicSeed,
     key: SecretKey<'b, S>,
     check: UnitCheck<'b>,
@@ -107,7 +136,8 @@ impl Drop for Scratch<'_> {
 }
 
 impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
-    /// Begins a unit for `group` under a fresh seed.
+    /// Begins a unit for `group` under a fresh seed, which it takes for good: from it come the key, its
+    /// noise and its one-time masks, so that no other unit has them. Its rows come in [`row_form`].
     ///
     /// # Errors
     /// [`UnitError::Workspace`].
@@ -115,9 +145,12 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
         bundle: &'b DeviceBundle<'b>,
         group: GroupId,
         seed: Seed,
+        source: MaskSource,
+        rows: RowForm,
         workspace: UnitWorkspace<'b>,
     ) -> Result<Self, UnitError> {
         let shape = bundle.config().shape(group).ok_or(UnitError::Workspace)?;
+        let form = row_form(bundle, group, rows).ok_or(UnitError::Workspace)?;
         if workspace.words.len() != unit_words::<S>() || workspace.noise.len() != S::N {
             return Err(UnitError::Workspace);
         }
@@ -129,8 +162,13 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
             bundle,
             group,
             shape,
+            form,
             masks: seed.derive(Label::OneTimeMask),
-            public: seed.derive_public(),
+            source,
+            public: match source {
+                MaskSource::Unit => seed.derive_public(),
+                MaskSource::Model => PublicSeed::of_model(bundle.digest(), S::ID),
+            },
             key: SecretKey::generate::<R>(&seed, key)?,
             check: UnitCheck::new(S::N, sums).ok_or(UnitError::Workspace)?,
             scratch: Scratch { messages, ciphertext, polynomial, noise: workspace.noise },
@@ -144,7 +182,11 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
     /// The body of the frame that announces the unit.
     #[must_use]
     pub const fn announcement(&self) -> UnitOpen {
-        UnitOpen { group: self.group.0, seed: self.public.0 }
+        let seed = match self.source {
+            MaskSource::Unit => MaskSeed::Unit(self.public.0),
+            MaskSource::Model => MaskSeed::Model,
+        };
+        UnitOpen { group: self.group.0, seed, rows: self.form }
     }
 
     /// Tells the store what is coming.
@@ -228,7 +270,7 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
         store: &mut impl CorrelationStore,
     ) -> Result<bool, UnitError> {
         let (block, rows) = Block::split(payload)?;
-        let size = row_bytes(S::N, S::K);
+        let size = self.form.row_bytes(S::N, S::K);
         let left = self.shape.rows - self.next_row;
         let count = block.count as usize;
         if block.index as usize != self.next_row || count == 0 || count > left {
@@ -246,15 +288,14 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
     }
 
     fn row(&mut self, packed: &[u8]) -> Result<(), UnitError> {
-        let mut rest = packed;
-        let limbs = self.scratch.ciphertext.chunks_exact_mut(S::LIMB_WORDS);
-        for (p, limb) in MASKED_LIMBS.into_iter().zip(limbs) {
-            let (bytes, tail) = rest.split_at(packed_len(p, S::LIMB_WORDS));
-            unpack_residues(p, bytes, limb)?;
-            rest = tail;
-        }
+        let (plain, scale) = self.scratch.ciphertext.split_at_mut(S::LIMB_WORDS);
+        self.form.unpack_row(S::N, packed, [plain, scale])?;
         let z = &mut self.scratch.messages[..S::N];
-        decrypt_into::<S, R>(&self.key, self.scratch.ciphertext, z, self.scratch.polynomial)?;
+        let (row, noise) = (&mut *self.scratch.ciphertext, &mut *self.scratch.polynomial);
+        match self.form {
+            RowForm::Full => decrypt_into::<S, R>(&self.key, row, z, noise)?,
+            RowForm::Switched => decrypt_switched_row_into::<S, R>(&self.key, row, z, noise)?,
+        }
         let mut u = [0; CHECK_REPETITIONS];
         for (repetition, u) in (0..).zip(&mut u) {
             let word = core::slice::from_mut(u);

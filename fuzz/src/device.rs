@@ -15,13 +15,13 @@ use device_client::prepare_direct::{
 };
 use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::Connector;
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{InsecureDirect64, InsecureMasked16x1, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
-use kernel::wire::{HEADER_BYTES, SessionId};
+use kernel::wire::{HEADER_BYTES, RowForm, SessionId};
 
 type Set = InsecureMasked16x1;
 /// With keys, small as the model is.
@@ -36,7 +36,8 @@ const TOKENS: usize = 2;
 pub(crate) type Device = fn(Link) -> Vec<u8>;
 
 /// What a device does, by the first byte of what it is given.
-pub(crate) const DEVICES: [Device; 3] = [preparing, generating, preparing_direct];
+pub(crate) const DEVICES: [Device; 4] =
+    [preparing, generating, preparing_direct, preparing_with_full_rows];
 
 /// What a host says to a device, in one kind of session by the first byte. Whatever it is, the
 /// device's store holds what it says it holds.
@@ -86,7 +87,15 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn preparing(mut link: Link) -> Vec<u8> {
+fn preparing(link: Link) -> Vec<u8> {
+    preparing_with(RowForm::Switched, link)
+}
+
+fn preparing_with_full_rows(link: Link) -> Vec<u8> {
+    preparing_with(RowForm::Full, link)
+}
+
+fn preparing_with(rows: RowForm, mut link: Link) -> Vec<u8> {
     let bundle = MODEL.bundle();
     let mut store = MemoryStore::new(&CONFIG);
     let (mut words, mut noise) = (vec![0; unit_words::<Set>()], vec![0; Set::N]);
@@ -98,6 +107,8 @@ fn preparing(mut link: Link) -> Vec<u8> {
         &bundle,
         &mut store,
         &UNITS,
+        MaskSource::Model,
+        rows,
         &mut Rng(1),
         memory,
         |_| {},

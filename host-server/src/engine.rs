@@ -2,6 +2,7 @@
 
 mod encoded;
 mod keys;
+mod masks;
 mod product;
 mod unit;
 mod words;
@@ -14,9 +15,15 @@ use encoded::Encoded;
 use kernel::accel::ring::RingAccelerator;
 use kernel::accel::{AccelError, Accelerator, MatrixId, RowSource};
 use kernel::bundle::ModelDigest;
+use kernel::glwe::{LengthError, switch_row};
 use kernel::model::{GroupId, GroupShape, ModelConfig};
-use kernel::prime::PrimeId;
+use kernel::prime::{Delta, PrimeId, T};
+use kernel::ring::{RingOps, Scalar};
+use masks::KeptMasks;
 use std::sync::Arc;
+
+/// [`switch_row`] by some ring arithmetic.
+type SwitchRow = fn(usize, &mut [u32], &mut [u32]) -> Result<(), LengthError>;
 
 /// A loaded model. Cheap to share; all methods block.
 pub struct Engine {
@@ -24,6 +31,8 @@ pub struct Engine {
     /// The same one, if it serves direct mode.
     ring: Option<Arc<dyn RingAccelerator>>,
     encoded: Encoded,
+    masks: KeptMasks,
+    switch_row: SwitchRow,
     matrices: Vec<MatrixId>,
     config: ModelConfig,
     digest: ModelDigest,
@@ -52,7 +61,16 @@ impl Engine {
             let mut source = rows(group).ok_or(AccelError::Rows)?;
             matrices.push(accelerator.load(shape.rows, shape.columns, &mut source)?);
         }
-        Ok(Self { accelerator, ring: None, encoded: Encoded::default(), matrices, config, digest })
+        Ok(Self {
+            accelerator,
+            ring: None,
+            encoded: Encoded::default(),
+            masks: KeptMasks::default(),
+            switch_row: switch_row::<T, Delta, Scalar>,
+            matrices,
+            config,
+            digest,
+        })
     }
 
     /// [`Self::load`], for an accelerator that serves direct mode too.
@@ -74,6 +92,19 @@ impl Engine {
     #[must_use]
     pub fn with_encoded_memory(self, bytes: u64) -> Self {
         Self { encoded: Encoded::within(bytes), ..self }
+    }
+
+    /// Lets products of the model's masks be kept, in as many bytes as this: units under the model's
+    /// seed then cost their bodies alone.
+    #[must_use]
+    pub fn with_mask_memory(self, bytes: u64) -> Self {
+        Self { masks: KeptMasks::within(bytes), ..self }
+    }
+
+    /// Switches units' rows by this ring arithmetic; without it by plain scalar code.
+    #[must_use]
+    pub fn with_ring_ops<R: RingOps>(self) -> Self {
+        Self { switch_row: switch_row::<T, Delta, R>, ..self }
     }
 
     /// The model's shape.

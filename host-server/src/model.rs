@@ -18,6 +18,7 @@ mod mapped;
 mod rotary;
 mod rows;
 mod staging;
+mod synthetic;
 mod tokens;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
@@ -29,4 +30,5 @@ pub use host_bundle::{
 pub use mapped::MappedFile;
 pub use rotary::rotary_frequencies;
 pub use rows::{Row, RowsSummary, for_each_row};
+pub use synthetic::{synthetic_device, synthetic_host};
 pub use tokens::{TokenTableError, token_table};

@@ -17,7 +17,6 @@ use kernel::bundle::ModelDigest;
 use kernel::direct::DirectShape;
 use kernel::model::GroupId;
 use kernel::params::ParameterId;
-use kernel::stream::PublicSeed;
 use kernel::wire::{
     Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, SessionId,
     UnitOpen, Welcome, WireError, decode_body, encode_body,
@@ -164,7 +163,7 @@ impl Session {
                 Some(units.unit_need(header.length as usize))
             }
             (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
-                Some(Need::unit(unit.shape(), header.set))
+                Some(Need::unit(unit.shape(), header.set, unit.form()))
             }
             _ => None,
         }
@@ -293,8 +292,8 @@ impl Session {
             return Err(WireError::Order.into());
         };
         *units_left = units_left.checked_sub(1).ok_or(FaultCode::Limits)?;
-        let seed = PublicSeed(open.seed);
-        let job = UnitJob::new(&self.engine, GroupId(open.group), set, seed, *max_payload)?;
+        let group = GroupId(open.group);
+        let job = UnitJob::new(&self.engine, group, set, open.seed, open.rows, *max_payload)?;
         *unit = Some(Box::new(job));
         Ok(Action::Receive)
     }

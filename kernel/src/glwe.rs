@@ -8,7 +8,11 @@
 //! while `|e| < Delta / 2`.
 //!
 //! The masks are drawn in the NTT domain from a public seed, so only bodies travel to the host.
-//! Key, noise and masks come from the seed of one *unit*; a seed is used for one unit only.
+//! Key and noise come from the seed of one *unit*; a seed is used for one unit only. The public seed is
+//! the unit's too, or one that all units of a model share: under it, keys must be fresh all the more.
+//!
+//! What a host computes it may send as it is, or [switched](switch_row) to a smaller modulus, in three
+//! quarters of the bytes or less.
 //!
 //! Layout: limb-major; within a limb K mask polynomials, then the body, all in the NTT domain.
 //!
@@ -50,12 +54,14 @@ mod decrypt;
 mod encrypt;
 mod key_block;
 mod secret;
+mod switched;
 #[cfg(test)]
 mod tests;
 
 pub use decrypt::decrypt_into;
 pub use encrypt::{EncryptScratch, encrypt_seeded_into};
 pub use secret::SecretKey;
+pub use switched::{SWITCHED_BODY_BITS, SWITCHED_MASK_BITS, decrypt_switched_row_into, switch_row};
 
 pub(crate) use decrypt::phase;
 pub(crate) use key_block::KeyBlock;

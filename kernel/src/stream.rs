@@ -12,7 +12,7 @@
 //!
 //! | domain | key | lane | stream | counter | cut |
 //! |---|---|---|---|---|---|
-//! | 1 public mask | public seed of the unit | 0 modulo t, 1 modulo Delta, 2 modulo 2^29 - 2^18 + 1, 3 modulo 2^26 - 2^16 + 1, 4 modulo 2^25 - 2^14 + 1 | coordinate j | column / 16 | word column % 16, uniform mod p |
+//! | 1 public mask | public seed | 0 modulo t, 1 modulo Delta, 2 modulo 2^29 - 2^18 + 1, 3 modulo 2^26 - 2^16 + 1, 4 modulo 2^25 - 2^14 + 1 | coordinate j | column / 16 | word column % 16, uniform mod p |
 //! | 2 secret key | unit seed | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
 //! | 3 noise | unit seed | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
 //! | 4 one-time mask | mask seed of the unit | 0 | token / 4 | coordinate / 4 | word 4 (coordinate % 4) + token % 4, uniform mod t |
@@ -44,8 +44,11 @@
 //! | 4 | the key of a unit's images at rest: [`Label::Seal`] | the device |
 //! | 5 | the noise of a direct session's evaluation keys: [`Label::EvaluationKey`] | the device |
 //! | 6 | the noise of evaluation keys over q P: [`Label::HybridKey`] | whoever makes the keys |
+//! | 7 | the public seed of a model: [`PublicSeed::of_model`] | everybody |
 //!
-//! Label 6 is that of the module [`hybrid`](crate::hybrid), and not of the protocol.
+//! Label 6 is that of the module [`hybrid`](crate::hybrid), and not of the protocol. The parent of
+//! label 7 is a model's digest, which is no secret, and its stream is `7 + 256 * set`, of the number of
+//! the parameter set.
 //!
 //! # Example
 //! ```
@@ -78,6 +81,8 @@ pub use uniform::{
 
 pub(crate) use keystream::Keystream;
 
+use crate::bundle::ModelDigest;
+use crate::params::ParameterId;
 use zeroize::Zeroize;
 
 /// Bytes of a seed.
@@ -166,11 +171,39 @@ pub enum Label {
     /// The seed of the noise of [hybrid](crate::hybrid) evaluation keys; their masks' public seed is
     /// derived from it in turn. So neither shares a coordinate with keys of direct mode.
     HybridKey = 6,
+    /// The public seed of a model, from its digest: see [`PublicSeed::of_model`].
+    ModelMask = 7,
 }
 
-/// The seed of a unit's mask polynomials. The host knows it.
+/// The seed of mask polynomials. The host knows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PublicSeed(pub [u8; SEED_BYTES]);
+
+impl PublicSeed {
+    /// The seed that all units of a model and a parameter set may share: a host multiplies its masks
+    /// once. *Security*: each unit has a fresh secret key all the same.
+    ///
+    /// It follows from what both sides know, so that nobody chooses it: the first 32 bytes of the
+    /// ChaCha20 block whose key is the digest, domain 6, stream `7 + 256 * set`, counter 0.
+    ///
+    /// ```
+    /// use kernel::bundle::ModelDigest;
+    /// use kernel::params::ParameterId;
+    /// use kernel::stream::PublicSeed;
+    ///
+    /// let digest = ModelDigest([7; 32]);
+    /// let seed = PublicSeed::of_model(digest, ParameterId::Masked256x16);
+    /// assert_eq!(seed.0[..4], [6, 51, 72, 195]);
+    /// assert_ne!(seed, PublicSeed::of_model(digest, ParameterId::Masked512x8));
+    /// ```
+    #[must_use]
+    pub fn of_model(digest: ModelDigest, set: ParameterId) -> Self {
+        let stream = Label::ModelMask as u64 | (set as u64) << 8;
+        let mut out = Self([0; SEED_BYTES]);
+        keystream::derive_into(&digest.0, stream, &mut out.0);
+        out
+    }
+}
 
 /// A source of secret randomness: an operating system, or a chip's generator behind a health test.
 ///

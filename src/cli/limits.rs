@@ -27,6 +27,10 @@ pub(crate) struct ServeLimits {
     /// than encoding them for every product; 0 for none
     #[arg(long, default_value = "1GiB", value_parser = any_size, value_name = "SIZE")]
     pub(crate) encoded_memory: u64,
+    /// Memory for products of the model's masks, which are the same for every unit: eight bytes for each
+    /// row and each of 4096 columns. A unit that finds them costs a host a small part; 0 for none
+    #[arg(long, default_value = "1GiB", value_parser = any_size, value_name = "SIZE")]
+    pub(crate) mask_memory: u64,
     /// Time that a session may take, such as 90s, 30m or 24h
     #[arg(long, default_value = "24h", value_parser = time, value_name = "TIME")]
     pub(crate) session_time: Duration,
@@ -158,6 +162,7 @@ mod tests {
             ("--memory 4Gib", "whole number of MiB"),
             ("--memory 1.5GiB", "whole number of MiB"),
             ("--memory 99999999999TiB", "whole number of MiB"),
+            ("--mask-memory 1.5GiB", "whole number of MiB"),
             ("--memory-per-address 5GiB", "is more than --memory"),
             ("--session-time 0", "one second to a year"),
             ("--session-time 366d", "one second to a year"),

@@ -3,14 +3,12 @@ use super::serve::engine;
 use crate::cli::Demo;
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
+use crate::local_host::HostThread;
 use crate::run::{self, Job, Parties};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use host_server::model::{Checkpoint, HostBundle};
-use host_server::server::{Limits, Server};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// The built-in model: what `models/demo` holds.
 const DEMO_MODEL: [(&str, &[u8]); 5] = [
@@ -21,8 +19,8 @@ const DEMO_MODEL: [(&str, &[u8]); 5] = [
     ("tokenizer_config.json", include_bytes!("../../models/demo/tokenizer_config.json")),
 ];
 
-/// Memory of the host for encoded matrices, as `serve` has it by default.
-const ENCODED_MEMORY: u64 = 1 << 30;
+/// Memory of the host for encoded matrices, and for products of masks, as `serve` has it by default.
+const KEPT_MEMORY: u64 = 1 << 30;
 
 /// `subrosa demo`: both sides on this machine, through real TCP on loopback.
 pub(super) fn run(options: &Demo) -> Result<()> {
@@ -41,8 +39,8 @@ pub(super) fn run(options: &Demo) -> Result<()> {
 
     let bytes = BundleBytes::read(&device)?;
     let weights = HostBundle::open(&host)?;
-    let engine = engine(&weights, options.threads)?.with_encoded_memory(ENCODED_MEMORY);
-    let engine = Arc::new(engine);
+    let engine = engine(&weights, options.threads)?.with_encoded_memory(KEPT_MEMORY);
+    let engine = Arc::new(engine.with_mask_memory(KEPT_MEMORY));
     let backend = engine.backend();
     let server = HostThread::start(engine)?;
     eprintln!("{model}: host on {} ({backend})", server.address);
@@ -67,48 +65,4 @@ fn unpack(folder: &Path) -> Result<std::path::PathBuf> {
             .with_context(|| format!("unpacking the demo model to {}", folder.display()))?;
     }
     Ok(folder.to_owned())
-}
-
-/// A host in a thread of its own, on a free port of loopback.
-struct HostThread {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl HostThread {
-    fn start(engine: Arc<host_server::engine::Engine>) -> Result<Self> {
-        let (stop, stopped) = oneshot::channel();
-        let (ready, started) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let outcome = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .and_then(|runtime| {
-                    let _inside = runtime.enter();
-                    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                    let server = Server::bind(loopback, engine, Limits::default())?;
-                    Ok((server.address()?, server, runtime))
-                });
-            match outcome {
-                Ok((address, server, runtime)) => {
-                    if ready.send(Ok(address)).is_ok() {
-                        runtime.block_on(server.run(async {
-                            let _ = stopped.await;
-                        }));
-                    }
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
-            }
-        });
-        let address = started.recv().map_err(|_| anyhow!("the host thread ended"))??;
-        Ok(Self { address, stop, thread })
-    }
-
-    fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.thread.join();
-    }
 }

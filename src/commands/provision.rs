@@ -5,7 +5,7 @@ use crate::entropy::SystemEntropy;
 use crate::interrupt::Interrupts;
 use crate::progress;
 use crate::report::Bytes;
-use crate::store_file::{self, FileStore};
+use crate::store_file;
 use anyhow::{Result, bail};
 use host_server::engine::Engine;
 use host_server::model::HostBundle;
@@ -42,11 +42,12 @@ pub(super) fn run(options: &Provision) -> Result<()> {
     let all = u64::from(options.tokens) * u64::from(bundle.config().group_count());
     let bar = progress::count("provisioning", all);
     // All groups of some tokens before other tokens: an interrupt leaves what can be used.
-    let result = (0..tokens).step_by(UNIT).try_for_each(|first| {
+    let result: Result<()> = (0..tokens).step_by(UNIT).try_for_each(|first| {
         let count = UNIT.min(tokens - first);
         bundle.config().groups().try_for_each(|group| {
             bar.inc(count as u64);
-            provision_unit(&engine, &bundle, group, count, &mut store)
+            let (masks, images) = make_unit(&engine, &bundle, group, count)?;
+            Ok(store.put_unit(group, count, masks, &images)?)
         })
     });
     bar.finish_and_clear();
@@ -55,14 +56,14 @@ pub(super) fn run(options: &Provision) -> Result<()> {
     Ok(())
 }
 
-/// Makes one unit in the clear, checks it as a device would, and stores it.
-fn provision_unit(
+/// Makes one unit in the clear, and checks it as a device would: the seed of its masks, and their images,
+/// token by token.
+pub(crate) fn make_unit(
     engine: &Engine,
     bundle: &DeviceBundle<'_>,
     group: GroupId,
     tokens: usize,
-    store: &mut FileStore,
-) -> Result<()> {
+) -> Result<(Seed, Vec<u32>)> {
     let GroupShape { rows, columns } = bundle.shape(group);
     let masks = Seed::random(&mut SystemEntropy)?;
     let mut images = Vec::with_capacity(tokens * rows);
@@ -92,5 +93,5 @@ fn provision_unit(
         }
         images.extend(z);
     }
-    Ok(store.put_unit(group, tokens, masks, &images)?)
+    Ok((masks, images))
 }

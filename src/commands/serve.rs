@@ -1,6 +1,6 @@
 use crate::cli::Serve;
 use crate::interrupt::Signals;
-use accel_cpu::Cpu;
+use accel_cpu::{Cpu, Simd};
 use anyhow::{Context, Result};
 use host_server::engine::Engine;
 use host_server::model::HostBundle;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
     let cpu = Cpu::builder().threads(threads.into()).build()?;
     let (config, digest) = (*bundle.config(), bundle.digest());
-    Engine::load_direct(Arc::new(cpu), config, digest, |group| bundle.rows(group))
-        .context("loading the matrices")
+    let engine = Engine::load_direct(Arc::new(cpu), config, digest, |group| bundle.rows(group));
+    Ok(engine.context("loading the matrices")?.with_ring_ops::<Simd>())
 }
 
 /// `subrosa serve`.
@@ -23,7 +23,8 @@ pub(super) fn run(options: &Serve) -> Result<()> {
         bundle.verify()?;
     }
     let engine = engine(&bundle, options.threads)?;
-    let engine = Arc::new(engine.with_encoded_memory(options.limits.encoded_memory));
+    let (encoded, masks) = (options.limits.encoded_memory, options.limits.mask_memory);
+    let engine = Arc::new(engine.with_encoded_memory(encoded).with_mask_memory(masks));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let backend = engine.backend();

@@ -9,11 +9,12 @@ use core::fmt;
 use core::ops::Add;
 use device_client::prepare_direct::preparation_rule;
 use device_client::store::CorrelationStore;
+use device_client::unit::row_form;
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::params::{DirectSet, ParameterId, ParameterSet};
 use kernel::trace::{Plan as TracePlan, PreparationRule};
-use kernel::wire::{MAX_PAYLOAD, body_bytes, row_bytes};
+use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes};
 
 /// Bytes a second of a link of 100 Mbit/s, which is what methods are compared at.
 const LINK: f64 = 12.5e6;
@@ -60,15 +61,27 @@ impl Cost {
         (self.up + self.down) / LINK + self.device + self.host
     }
 
+    /// A result row of a masked unit.
+    fn row(form: RowForm, set: ParameterId, trial: &Trial) -> Self {
+        let (degree, rank) = set.degree_and_rank();
+        let device = match form {
+            RowForm::Full => trial.masked.decrypt,
+            RowForm::Switched => trial.switched,
+        };
+        Self { down: form.row_bytes(degree, rank) as f64, device, ..Self::default() }
+    }
+
     /// A masked unit of a group.
-    fn masked(shape: GroupShape, set: ParameterId, rates: &Rates) -> Self {
+    fn masked(shape: GroupShape, form: RowForm, set: ParameterId, trial: &Trial) -> Self {
         let (degree, rank) = set.degree_and_rank();
         let (m, n) = (shape.rows as f64, shape.columns as f64);
+        let row = Self::row(form, set, trial);
         Self {
             up: n * body_bytes(degree) as f64,
-            down: m * row_bytes(degree, rank) as f64,
-            device: n * rates.encrypt + m * rates.decrypt,
-            // Words of two limbs are four byte planes each.
+            down: m * row.down,
+            device: n * trial.masked.encrypt + m * row.device,
+            // Words of two limbs are four byte planes each. A host that keeps W times the model's masks
+            // multiplies N columns instead of (K + 1) N; a device cannot know, and counts on no favour.
             host: m * n * ((rank + 1) * degree * 8) as f64 / INT8_RATE,
         }
     }
@@ -161,6 +174,8 @@ pub(super) struct Plan {
     pub(super) method: Method,
     /// Tokens that a group gets, at most.
     pub(super) tokens: u64,
+    /// What rows of masked units come as, where their group allows it.
+    pub(super) rows: RowForm,
     /// Tokens of the largest unit.
     pub(super) batch: usize,
     /// The cost of each method if it made everything, where it could.
@@ -199,6 +214,9 @@ impl Plan {
     ) -> Result<Self> {
         let config = bundle.config();
         let (degree, _) = means.batch.degree_and_rank();
+        let row_seconds = |form| Cost::row(form, means.batch, trial).seconds();
+        let fewer = row_seconds(RowForm::Switched) < row_seconds(RowForm::Full);
+        let rows = if fewer { RowForm::Switched } else { RowForm::Full };
         let direct = preparation_rule::<Set>(bundle).zip(trial.direct);
         let keys = direct.map(|(rule, rates)| Cost::keys(&rule, &rates));
         let unit_tokens = direct.map_or(0, |(rule, _)| rule.tokens());
@@ -209,7 +227,8 @@ impl Plan {
             let tokens = lacking(config, demand, store, group) as usize;
             let Some(shape) = config.shape(group).filter(|_| tokens > 0) else { continue };
             let units = |of: usize| Units { group, shape, count: tokens.div_ceil(of) as u64 };
-            let of_one = Cost::masked(shape, means.batch, &trial.masked);
+            let form = row_form(bundle, group, rows).unwrap_or_default();
+            let of_one = Cost::masked(shape, form, means.batch, trial);
             let by_mask = (units(degree), of_one);
             masked.push(by_mask.0, by_mask.1);
             let cheaper = direct.map(|(rule, rates)| {
@@ -255,7 +274,7 @@ impl Plan {
         let most = |part: &Part| part.units.iter().map(|u| u.count * part.tokens).max();
         let tokens = parts().filter_map(most).max().unwrap_or(0);
         let batch = parts().map(|part| part.tokens as usize).max().unwrap_or(0);
-        Ok(Self { masked, direct, method, tokens, batch, alone, cramped })
+        Ok(Self { masked, direct, method, tokens, rows, batch, alone, cramped })
     }
 
     /// Units in all.

@@ -16,7 +16,7 @@ use device_client::prepare_direct::{
     prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use indicatif::ProgressBar;
 use kernel::bundle::DeviceBundle;
 use kernel::params::{MaskedSet, ParameterSet};
@@ -41,7 +41,7 @@ pub(super) async fn run(
     if plan.masked.bytes() > 0 {
         with_masked_set!(
             means.batch,
-            S => masked::<S>(host, bundle, store, &plan.masked, phase).await?,
+            S => masked::<S>(host, bundle, store, plan, phase).await?,
             bail!("this parameter set is not offered")
         );
     }
@@ -78,7 +78,7 @@ async fn masked<S: MaskedSet>(
     host: &Host,
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,
-    part: &Part,
+    plan: &Plan,
     phase: &mut Phase,
 ) -> Result<()> {
     let link = connect(host).await?;
@@ -89,12 +89,14 @@ async fn masked<S: MaskedSet>(
         unit: UnitWorkspace { words: &mut words, noise: &mut noise },
         frame: &mut frame,
     };
-    let (units, bar) = (part.groups(), progress::bytes("preparing", part.bytes()));
+    let (units, bar) = (plan.masked.groups(), progress::bytes("preparing", plan.masked.bytes()));
     let result = prepare::<S, Simd, _, _, _>(
         link,
         bundle,
         store,
         &units,
+        MaskSource::Model,
+        plan.rows,
         &mut SystemEntropy,
         memory,
         observe(host, phase, &bar),

@@ -8,7 +8,9 @@ use device_client::prepare_direct::preparation_rule;
 use kernel::bundle::DeviceBundle;
 use kernel::direct::{MASK_BITS, decrypt_switched_into, evaluation_key_body_into};
 use kernel::galois::Automorphism;
-use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
+use kernel::glwe::{
+    EncryptScratch, SecretKey, decrypt_into, decrypt_switched_row_into, encrypt_seeded_into,
+};
 use kernel::params::{Limbs, MaskedSet, ParameterSet};
 use kernel::stream::{Label, Seed};
 use kernel::with_masked_set;
@@ -28,19 +30,22 @@ pub(super) struct Rates {
 /// The two methods' rates; direct mode's for a model that can be prepared through it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trial {
+    /// With rows in full.
     pub(super) masked: Rates,
+    /// Seconds to decrypt a switched row of the masked method.
+    pub(super) switched: f64,
     pub(super) direct: Option<Rates>,
 }
 
 impl Trial {
     pub(super) fn run(bundle: &DeviceBundle<'_>, means: Means) -> Result<Self> {
-        let masked = with_masked_set!(
+        let (masked, switched) = with_masked_set!(
             means.batch,
             S => masked::<S>()?,
             bail!("this parameter set is not offered")
         );
         let direct = preparation_rule::<Set>(bundle).map(|_| direct()).transpose()?;
-        Ok(Self { masked, direct })
+        Ok(Self { masked, switched, direct })
     }
 }
 
@@ -51,7 +56,8 @@ fn seconds(mut work: impl FnMut(usize) -> Result<()>) -> Result<f64> {
     Ok((started.elapsed() / TRIALS).as_secs_f64())
 }
 
-fn masked<S: MaskedSet>() -> Result<Rates> {
+/// Rates with rows in full, and seconds to decrypt a switched one.
+fn masked<S: MaskedSet>() -> Result<(Rates, f64)> {
     let seed = Seed::random(&mut SystemEntropy)?;
     let public = seed.derive_public();
     let mut key = vec![0; SecretKey::<S>::WORDS];
@@ -75,7 +81,10 @@ fn masked<S: MaskedSet>() -> Result<Rates> {
     let mut row = vec![0; S::N];
     let decrypt =
         seconds(|_| Ok(decrypt_into::<S, Simd>(&key, &ciphertext, &mut row, &mut mask)?))?;
-    Ok(Rates { encrypt, decrypt, key: 0.0 })
+    let switched = seconds(|_| {
+        Ok(decrypt_switched_row_into::<S, Simd>(&key, &mut ciphertext, &mut row, &mut mask)?)
+    })?;
+    Ok((Rates { encrypt, decrypt, key: 0.0 }, switched))
 }
 
 fn direct() -> Result<Rates> {

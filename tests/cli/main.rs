@@ -1,6 +1,7 @@
 //! The program as a person runs it: the real binary, its processes, files and messages.
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
+mod bench;
 mod bundles;
 mod checkpoints;
 mod demo;

@@ -39,7 +39,7 @@ fn what_is_held_is_not_prepared_again() {
     says(
         &first,
         &[
-            "preparing 256 tokens in 9 units: 1.5 MB up, 50.1 MB down, 1.6 MB stored; about ",
+            "preparing 256 tokens in 9 units: 1.5 MB up, 37.1 MB down, 1.6 MB stored; about ",
             " s of this device's work, and the link's and the host's",
             "correlations holds 256 tokens (9 units in ",
             "all checks passed",

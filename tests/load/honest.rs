@@ -12,7 +12,7 @@ use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::TransportError;
 use kernel::model::GroupId;
 use kernel::params::{Masked256x16, ParameterSet};
-use kernel::wire::{Fault, FaultCode, SessionId};
+use kernel::wire::{Fault, FaultCode, RowForm, SessionId};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -131,7 +131,8 @@ impl Client<'_> {
             let seed = self.rng.next();
             let prepared = run(async {
                 let io = dial(self.address).await.unwrap();
-                prepare_over::<Set, _>(&DEMO, io, store, &[group], seed, 1 << 20).await
+                prepare_over::<Set, _>(&DEMO, io, store, &[group], RowForm::Switched, seed, 1 << 20)
+                    .await
             });
             match prepared.result {
                 Ok(()) => {

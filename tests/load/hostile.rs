@@ -4,7 +4,8 @@ use crate::harness::model::DEMO;
 use kernel::bundle::ModelDigest;
 use kernel::params::ParameterId;
 use kernel::wire::{
-    Block, FrameType, Header, Hello, Purpose, SessionId, UnitOpen, body_bytes, encode_body,
+    Block, FrameType, Header, Hello, MaskSeed, Purpose, RowForm, SessionId, UnitOpen, body_bytes,
+    encode_body,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -97,7 +98,8 @@ async fn unit(stream: &mut TcpStream, group: u32, bytes: usize) -> io::Result<()
     let mut body = [0; 80];
     let length = encode_body(&hello, &mut body).unwrap();
     let mut frames = frame(FrameType::Hello, 0, &body[..length]);
-    let length = encode_body(&UnitOpen { group, seed: [1; 32] }, &mut body).unwrap();
+    let open = UnitOpen { group, seed: MaskSeed::Model, rows: RowForm::Switched };
+    let length = encode_body(&open, &mut body).unwrap();
     frames.extend(frame(FrameType::UnitOpen, 1, &body[..length]));
     let (columns, size) = (DEMO.shape(kernel::model::GroupId(group)).columns, body_bytes(256));
     for (sequence, first) in (2..).zip((0..columns).step_by(128)) {

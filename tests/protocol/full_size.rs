@@ -10,10 +10,12 @@ use crate::harness::wire;
 use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::model::GroupId;
 use kernel::params::{Masked256x16, ParameterSet};
-use kernel::prime::{Prime, PrimeId, T};
-use kernel::wire::{FrameType, MAX_PAYLOAD, SessionId};
+use kernel::prime::{Prime, T};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, MAX_PAYLOAD, RowForm, SessionId};
 
 type Set = Masked256x16;
+/// What a program asks for.
+const FORM: RowForm = RowForm::Switched;
 
 fn request() -> Run<'static> {
     Run { set: Set::ID, ..Run::new(&DEMO, 3, 4, 2, 3) }
@@ -77,7 +79,8 @@ fn lies_about_units() {
         // Groups of the first layers, the largest aside.
         let units = [GroupId([0, 1, 3, 5][rng.below(4)])];
         let rows = DEMO.shape(units[0]).rows;
-        let target = rng.below(rows.div_ceil(32)) + 1;
+        let rows_per_frame = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / FORM.row_bytes(Set::N, Set::K);
+        let target = rng.below(rows.div_ceil(rows_per_frame)) + 1;
         let mut up = Vec::new();
         for honest in [true, false] {
             let mut rng = Rng(lie + 100);
@@ -85,9 +88,9 @@ fn lies_about_units() {
                 if honest || index != target {
                     return;
                 }
-                let mut rows = wire::rows(frame, Set::ID);
+                let mut rows = wire::rows(frame, FORM, Set::ID);
                 let before = rows.clone();
-                // Masks or body, modulo t or Delta; or rows in another order.
+                // Masks or body, modulo t or their low parts; or rows in another order.
                 let (row, limb) = (rng.below(rows.len()), (lie % 2) as usize);
                 let words = &mut rows[row][limb];
                 let masks = Set::MASK_WORDS;
@@ -95,19 +98,20 @@ fn lies_about_units() {
                     4 => rows.rotate_left(1),
                     at => {
                         let at = if at < 2 { rng.below(masks) } else { masks + rng.below(Set::N) };
-                        let p = PrimeId::ALL[limb].value();
+                        let p = wire::row_modulus(FORM, Set::ID, limb, at);
                         let other = 1 + rng.residue(p - 1);
                         words[at] =
                             ((u64::from(words[at]) + u64::from(other)) % u64::from(p)) as u32;
                     }
                 }
                 assert!(rows != before);
-                wire::set_rows(frame, Set::ID, &rows);
+                wire::set_rows(frame, FORM, Set::ID, &rows);
             });
             let mut store = MemoryStore::new(&DEMO.config);
             let prepared = run(async {
                 let stream = dial(proxy.address).await.unwrap();
-                prepare_over::<Set, _>(&DEMO, stream, &mut store, &units, lie, MAX_PAYLOAD).await
+                prepare_over::<Set, _>(&DEMO, stream, &mut store, &units, FORM, lie, MAX_PAYLOAD)
+                    .await
             });
             prepared.result.unwrap();
             assert_eq!(prepared.units, [(units[0], honest)], "lie {lie}");
@@ -133,8 +137,10 @@ fn devices_share_a_daemon() {
                     let (units, seed) = ([GroupId(1), GroupId(3)], u64::from(device));
                     let prepared = run(async {
                         let stream = dial(address).await.unwrap();
-                        prepare_over::<Set, _>(&DEMO, stream, &mut store, &units, seed, 400_000)
-                            .await
+                        prepare_over::<Set, _>(
+                            &DEMO, stream, &mut store, &units, FORM, seed, 400_000,
+                        )
+                        .await
                     });
                     prepared.result.unwrap();
                     assert!(prepared.units.iter().all(|(_, kept)| *kept));

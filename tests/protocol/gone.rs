@@ -14,7 +14,7 @@ use device_client::store::{CorrelationStore, StoreError};
 use device_client::transport::TransportError;
 use kernel::model::GroupId;
 use kernel::params::InsecureMasked16x1;
-use kernel::wire::FrameType;
+use kernel::wire::{FrameType, RowForm};
 
 /// Units that the store has room for.
 const ROOM: usize = 12;
@@ -37,7 +37,7 @@ fn prepare(
     units: &[GroupId],
     seed: u64,
 ) -> Prepared<LinkError> {
-    prepare_here::<InsecureMasked16x1>(&TINY, host, store, units, seed, 1000)
+    prepare_here::<InsecureMasked16x1>(&TINY, host, store, units, RowForm::Full, seed, 1000)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::harness::model::{FIXTURE, TINY};
 use crate::harness::random::Rng;
 use crate::harness::run::Run;
 use crate::harness::store::provisioned;
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::{FORMS, prepare_here};
 use device_client::store::MemoryStore;
 use kernel::params::InsecureMasked16x1;
 use kernel::wire::SessionId;
@@ -22,8 +22,9 @@ fn session(index: u64) -> Vec<Event> {
 
     let units: Vec<_> = model.config.groups().collect();
     let mut store = MemoryStore::new(&model.config);
+    let form = FORMS[index as usize % 2];
     let prepared =
-        prepare_here::<InsecureMasked16x1>(model, &host, &mut store, &units, index, 10_000);
+        prepare_here::<InsecureMasked16x1>(model, &host, &mut store, &units, form, index, 10_000);
     assert_eq!(prepared.result, Ok(()));
     assert!(prepared.units.iter().all(|(_, kept)| *kept));
     host.events()

@@ -5,28 +5,47 @@ use crate::harness::model::{FIXTURE, Model, TINY};
 use crate::harness::random::Rng;
 use crate::harness::run::Run;
 use crate::harness::store::{available, provisioned};
-use crate::harness::unit::prepare_here;
-use crate::harness::wire;
+use crate::harness::unit::{FORMS, prepare_here, prepare_with};
+use crate::harness::{now, wire};
+use core::convert::Infallible;
 use device_client::store::{CorrelationStore, MemoryStore};
+use device_client::unit::MaskSource;
+use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use kernel::params::{
-    InsecureMasked16x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1,
-    MaskedSet,
+    InsecureMasked16x1, MASKED_LIMBS, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2,
+    Masked4096x1, MaskedSet,
 };
 use kernel::prime::{Prime, T};
-use kernel::wire::{FrameType, MAX_PAYLOAD};
+use kernel::ring::Scalar;
+use kernel::stream::{Entropy, Label, PublicSeed, Seed, one_time_mask_coordinates, ternary};
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, MAX_PAYLOAD, MaskSeed, RowForm, UnitOpen,
+    body_bytes, decode_body, pack_residues, packed_len,
+};
 use std::collections::HashSet;
 
 /// Prepares one unit of every group, of which each correlation must be exact, and answers from
-/// them.
+/// them, whatever form the rows come in.
 fn from_nothing_to_an_answer<S: MaskedSet>(model: &Model, payload: usize) {
+    FORMS.into_iter().for_each(|form| from_rows_to_an_answer::<S>(model, form, payload));
+}
+
+fn from_rows_to_an_answer<S: MaskedSet>(model: &Model, form: RowForm, payload: usize) {
     let units: Vec<_> = model.config.groups().collect();
     let prepared = || {
         let host = Loopback::new(&model.engine, honest());
         let mut store = MemoryStore::new(&model.config);
-        let prepared = prepare_here::<S>(model, &host, &mut store, &units, 21, payload);
+        let prepared = prepare_here::<S>(model, &host, &mut store, &units, form, 21, payload);
         assert_eq!(prepared.result, Ok(()));
         assert!(prepared.units.iter().all(|(_, kept)| *kept));
         assert!(available(&store, &model.config).iter().all(|&tokens| tokens == S::N as u32));
+        let bytes = |frame: &Vec<u8>| match wire::header(frame).frame {
+            FrameType::UnitRows => frame.len() - HEADER_BYTES - BLOCK_PREFIX_BYTES,
+            _ => 0,
+        };
+        let rows: usize = model.config.groups().map(|group| model.shape(group).rows).sum();
+        let expected = rows * form.row_bytes(S::N, S::K);
+        assert_eq!(host.down().iter().map(bytes).sum::<usize>(), expected);
         store
     };
 
@@ -95,7 +114,7 @@ fn no_mask_is_used_twice() {
         let session = run.masked_over(&mut store, host.clone(), |request, _| {
             inputs.push((request.group, request.x.to_vec()));
         });
-        crate::harness::now(session).unwrap();
+        now(session).unwrap();
         let products =
             host.up().into_iter().filter(|f| wire::header(f).frame == FrameType::Product);
         for (frame, (group, x)) in products.zip(inputs) {
@@ -111,27 +130,78 @@ fn no_mask_is_used_twice() {
     assert_eq!(available(&store, &TINY.config), [0; 5]);
 }
 
-/// Every unit has a key and masks of its own: under one store's entropy no body goes up twice.
+/// Randomness that is written down.
+struct Recorded(Rng, Vec<Vec<u8>>);
+
+impl Entropy for Recorded {
+    type Error = Infallible;
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        let Ok(()) = self.0.fill(out);
+        self.1.push(out.to_vec());
+        Ok(())
+    }
+}
+
+/// Every unit has a key and one-time masks of its own, whatever public seed it names: under one store's
+/// entropy no body goes up twice, and no public seed meets a key again.
 #[test]
 fn units_share_nothing() {
+    for masks in [MaskSource::Unit, MaskSource::Model] {
+        share_nothing::<InsecureMasked16x1>(masks);
+    }
+}
+
+fn share_nothing<S: MaskedSet>(masks: MaskSource) {
     let host = Loopback::new(&TINY.engine, honest());
     let mut store = MemoryStore::new(&TINY.config);
     let group = TINY.config.groups().next().unwrap();
     let units = [group; 6];
-    let prepared = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 5, 1000);
-    assert_eq!(prepared.result, Ok(()));
-    assert_eq!(store.available(group), 6 * 16);
-    let (mut seeds, mut bodies) = (HashSet::new(), HashSet::new());
+    let mut entropy = Recorded(Rng(5), Vec::new());
+    let asked = (masks, RowForm::Switched);
+    let session =
+        prepare_with::<S, _>(&TINY, host.link(), &mut store, &units, asked, &mut entropy, 1000);
+    assert_eq!(now(session).result, Ok(()));
+    assert_eq!(store.available(group), 6 * S::N as u32);
+    let (mut seeds, mut firsts, mut bodies) = (Vec::new(), Vec::new(), HashSet::new());
     for frame in host.up() {
         match wire::header(&frame).frame {
-            FrameType::UnitOpen => assert!(seeds.insert(frame[32..].to_vec())),
-            FrameType::UnitBodies => frame[40..].chunks_exact(120).for_each(|body| {
-                assert!(bodies.insert(body.to_vec()));
-            }),
+            FrameType::UnitOpen => {
+                let open: UnitOpen = decode_body(&frame[HEADER_BYTES..]).unwrap();
+                seeds.push(match open.seed {
+                    MaskSeed::Unit(seed) => PublicSeed(seed),
+                    MaskSeed::Model => PublicSeed::of_model(TINY.bundle().digest(), S::ID),
+                });
+            }
+            FrameType::UnitBodies => {
+                let packed = &frame[HEADER_BYTES + BLOCK_PREFIX_BYTES..];
+                if frame[HEADER_BYTES..HEADER_BYTES + 4] == [0; 4] {
+                    firsts.push(packed[..body_bytes(S::N)].to_vec());
+                }
+                packed.chunks_exact(body_bytes(S::N)).for_each(|body| {
+                    assert!(bodies.insert(body.to_vec()));
+                });
+            }
             _ => {}
         }
     }
-    assert_eq!((seeds.len(), bodies.len()), (6, 6 * TINY.shape(group).columns));
+    assert_eq!(bodies.len(), 6 * TINY.shape(group).columns);
+
+    // After the session's name, one draw for each unit: its seed, of which its key and bodies are.
+    let draws = entropy.1.split_off(1);
+    let (mut keys, mut pairs) = (HashSet::new(), HashSet::new());
+    for ((draw, public), first) in draws.iter().zip(&seeds).zip(&firsts) {
+        let seed = Seed::from_bytes(draw[..].try_into().unwrap());
+        let mut draws = vec![0; S::N];
+        ternary(&seed, 0, &mut draws);
+        assert!(keys.insert(draws.clone()));
+        assert!(pairs.insert((public.0, draws)));
+        assert_eq!(first_body::<S>(&seed, public), *first);
+    }
+    assert_eq!((draws.len(), seeds.len(), pairs.len()), (6, 6, 6));
+    let shared = seeds.iter().all(|seed| *seed == seeds[0]);
+    assert_eq!(shared, masks == MaskSource::Model);
+
     // The masks of all their tokens differ.
     store.reserve(&|g| if g == group { 96 } else { 0 }).unwrap();
     let (mut r, mut z) = (vec![0; 14], vec![0; 24]);
@@ -140,4 +210,23 @@ fn units_share_nothing() {
         store.take(group, &mut r, &mut z).unwrap();
         assert!(masks.insert(r.clone()));
     }
+}
+
+/// The packed body of coordinate 0 of the unit `seed`.
+fn first_body<S: MaskedSet>(seed: &Seed, public: &PublicSeed) -> Vec<u8> {
+    let mut words = vec![0; SecretKey::<S>::WORDS];
+    let key = SecretKey::<S>::generate::<Scalar>(seed, &mut words).unwrap();
+    let mut message = vec![0; S::N];
+    one_time_mask_coordinates(&seed.derive(Label::OneTimeMask), 0, S::N, &mut message);
+    let (mut body, mut mask, mut noise) = (vec![0; 2 * S::N], vec![0; S::N], vec![0; S::N]);
+    let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+    encrypt_seeded_into::<S, Scalar>(&key, seed, public, 0, &message, &mut body, &mut scratch)
+        .unwrap();
+    let mut packed = Vec::new();
+    for (p, limb) in MASKED_LIMBS.into_iter().zip(body.chunks_exact(S::N)) {
+        let mut bytes = vec![0; packed_len(p, S::N)];
+        pack_residues(p, limb, &mut bytes).unwrap();
+        packed.extend(bytes);
+    }
+    packed
 }

@@ -13,7 +13,7 @@ use device_client::prepare_direct::preparation_rule;
 use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::model::GroupId;
 use kernel::params::{Direct4096, DirectSet, InsecureDirect8, InsecureMasked16x1};
-use kernel::wire::{Block, FrameType, HEADER_BYTES};
+use kernel::wire::{Block, FrameType, HEADER_BYTES, RowForm};
 use std::collections::HashSet;
 
 /// Tokens of a unit.
@@ -145,7 +145,15 @@ fn both_methods_fill_one_store() {
     let units = [GroupId(1), GroupId(4)];
     prepare_direct_here::<Set>(&TINY, &host, &mut store, &units, 6).result.unwrap();
     let host = Loopback::new(&TINY.engine, honest());
-    let masked = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 7, 1000);
+    let masked = prepare_here::<InsecureMasked16x1>(
+        &TINY,
+        &host,
+        &mut store,
+        &units,
+        RowForm::Switched,
+        7,
+        1000,
+    );
     assert_eq!(masked.result, Ok(()));
     let tokens = 16 + unit_tokens::<Set>(&TINY);
     assert_eq!(available(&store, &TINY.config), [0, tokens, 0, 0, tokens]);

@@ -6,19 +6,19 @@
 use crate::harness::link::{Event, Loopback, Tamper, honest};
 use crate::harness::model::TINY;
 use crate::harness::sealed::{Memory, Step};
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::{FORMS, prepare_here};
 use crate::harness::wire;
 use kernel::model::GroupId;
 use kernel::params::{InsecureMasked16x1, ParameterSet};
 use kernel::prime::{Prime, T};
-use kernel::wire::{FrameType, HEADER_BYTES};
+use kernel::wire::{FrameType, HEADER_BYTES, RowForm};
 
 type Set = InsecureMasked16x1;
 const UNITS: [GroupId; 4] = [GroupId(2), GroupId(0), GroupId(2), GroupId(4)];
 const ROOM: usize = 12;
 
 /// A host that adds one to a word of a row of these units: of their first frame or of all.
-fn liar(units: &'static [usize], all: bool) -> Tamper {
+fn liar(form: RowForm, units: &'static [usize], all: bool) -> Tamper {
     let mut begun = 0;
     Box::new(move |answer| {
         if wire::header(&answer.frame).frame != FrameType::UnitRows {
@@ -27,10 +27,10 @@ fn liar(units: &'static [usize], all: bool) -> Tamper {
         let first = answer.frame[HEADER_BYTES..HEADER_BYTES + 4] == [0; 4];
         begun += usize::from(first);
         if units.contains(&(begun - 1)) && (first || all) {
-            let mut rows = wire::rows(&answer.frame, Set::ID);
+            let mut rows = wire::rows(&answer.frame, form, Set::ID);
             let body = &mut rows[0][0][Set::N];
             *body = T::add(*body, 1);
-            wire::set_rows(&mut answer.frame, Set::ID, &rows);
+            wire::set_rows(&mut answer.frame, form, Set::ID, &rows);
         }
     })
 }
@@ -39,11 +39,11 @@ fn liar(units: &'static [usize], all: bool) -> Tamper {
 /// steps of the device's storage among them.
 type Seen = (Vec<Event>, Vec<Step>);
 
-fn seen(memory: &Memory, tamper: Tamper, seed: u64) -> (Seen, Vec<bool>) {
+fn seen(memory: &Memory, form: RowForm, tamper: Tamper, seed: u64) -> (Seen, Vec<bool>) {
     let host = Loopback::new(&TINY.engine, tamper);
     let mut store = memory.open(&TINY);
     memory.watch(&host);
-    let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &UNITS, seed, 1000);
+    let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &UNITS, form, seed, 1000);
     assert_eq!(prepared.result, Ok(()));
     let events = host.events().into_iter().map(|event| match event {
         Event::Down(frame) => Event::Down(frame[..HEADER_BYTES].to_vec()),
@@ -61,13 +61,17 @@ fn fresh() -> Memory {
 
 #[test]
 fn a_preparation_looks_the_same_whatever_its_checks_say() {
-    let (expected, kept) = seen(&fresh(), honest(), 5);
+    FORMS.into_iter().for_each(looks_the_same_whatever_its_checks_say);
+}
+
+fn looks_the_same_whatever_its_checks_say(form: RowForm) {
+    let (expected, kept) = seen(&fresh(), form, honest(), 5);
     assert_eq!(kept, [true; 4]);
     assert!(expected.1.iter().any(|(_, kind, _)| *kind == "sync"));
     let lies: [&[usize]; 6] = [&[0], &[1], &[3], &[0, 2], &[1, 2, 3], &[0, 1, 2, 3]];
     for units in lies {
         for all in [false, true] {
-            let (lied, kept) = seen(&fresh(), liar(units, all), 5);
+            let (lied, kept) = seen(&fresh(), form, liar(form, units, all), 5);
             assert!(kept.iter().enumerate().all(|(unit, kept)| *kept != units.contains(&unit)));
             assert!(lied.0 == expected.0, "the bytes or their order tell the verdict of {units:?}");
             assert!(lied.1 == expected.1, "the storage's work tells the verdict of {units:?}");
@@ -81,11 +85,11 @@ fn a_preparation_looks_the_same_whatever_its_checks_say() {
 fn the_next_preparation_does_not_tell_what_was_dropped() {
     let next = |tamper: Tamper| {
         let memory = fresh();
-        seen(&memory, tamper, 5);
-        seen(&memory, honest(), 6).0
+        seen(&memory, RowForm::Switched, tamper, 5);
+        seen(&memory, RowForm::Switched, honest(), 6).0
     };
     let expected = next(honest());
     for units in [&[0][..], &[0, 1, 2, 3]] {
-        assert!(next(liar(units, true)) == expected, "{units:?}");
+        assert!(next(liar(RowForm::Switched, units, true)) == expected, "{units:?}");
     }
 }

@@ -20,6 +20,7 @@ import preparation
 import protocol
 import quantise
 import streams
+import switched
 from inputs import digest, int8, residues, seed, words
 from lattice import SETS
 from streams import DELTA, P25, P26, P29, T
@@ -66,6 +67,15 @@ def seeds():
                "one_time_mask": streams.derive(s, streams.LABEL_ONE_TIME_MASK).hex(),
                "evaluation_key": streams.derive(s, streams.LABEL_EVALUATION_KEY).hex(),
                "token_choice": [[i, streams.token_choice(s, i)] for i in [0, 1, 2**32 - 1, 2**32, 2**64 - 1]]}
+
+
+def model_seeds():
+    for s in SETS.values():
+        if s.name == "InsecureToy4x1":
+            continue
+        for label in ["model digest", "another digest"]:
+            yield {"set": s.name, "digest": seed(label).hex(),
+                   "seed": streams.model_seed(seed(label), s.number).hex()}
 
 
 def drawn(case, draws):
@@ -451,9 +461,11 @@ def bodies():
             yield {"body": "Hello", "digest": model.hex(), "purpose": purpose, **fields,
                    "bytes": protocol.hello(model, purpose, **fields).hex()}
     yield {"body": "Welcome", "digest": model.hex(), "bytes": model.hex()}
-    for group in [0, 128, 2**32 - 1]:
-        yield {"body": "UnitOpen", "group": group, "seed": seed("unit open").hex(),
-               "bytes": protocol.unit_open(group, seed("unit open")).hex()}
+    own = seed("unit open")
+    for group, own, rows in [(0, own, "Full"), (128, own, "Full"), (128, None, "Full"), (128, own, "Switched"),
+                             (128, None, "Switched"), (2**32 - 1, None, "Switched")]:
+        yield {"body": "UnitOpen", "group": group, "seed": own and own.hex(), "rows": rows,
+               "bytes": protocol.unit_open(group, own, rows).hex()}
     for code in protocol.FAULTS:
         yield {"body": "Fault", "code": code, "bytes": protocol.fault(code).hex()}
     yield {"body": "Block", "index": 2**32 - 2, "count": 258, "bytes": struct.pack("<II", 2**32 - 2, 258).hex()}
@@ -471,10 +483,10 @@ def packed():
             yield {"prime": name, "count": count, "bytes": data.hex(), "error": "Length"}
 
 
-SECTIONS = [primes, seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
+SECTIONS = [primes, seeds, model_seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
             headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
-            *hybrid.SECTIONS, *preparation.SECTIONS]
+            *hybrid.SECTIONS, *preparation.SECTIONS, *switched.SECTIONS]
 
 
 def generate():

@@ -7,6 +7,7 @@ from streams import DELTA, T
 FRAMES = ["Hello", "Welcome", "Product", "ProductReply", "UnitOpen", "UnitBodies", "UnitRows",
           "Bye", "Fault", "EvaluationKey"]
 FAULTS = ["Protocol", "Model", "Limits", "Busy", "Deadline", "Shutdown", "Internal"]
+ROW_FORMS = ["Full", "Switched"]
 MAX_PAYLOAD = 2**20
 VERSION = 1
 
@@ -34,8 +35,10 @@ def hello(digest, purpose, answered, max_payload):
     return digest + varint(variant) + b"".join(fields) + varint(answered) + varint(max_payload)
 
 
-def unit_open(group, seed):
-    return varint(group) + seed
+def unit_open(group, seed, rows):
+    """The seed is a variant: 0 and the unit's own, or 1 for the model's; so is the form of rows."""
+    source = varint(1) if seed is None else varint(0) + seed
+    return varint(group) + source + varint(ROW_FORMS.index(rows))
 
 
 def fault(code):

@@ -15,7 +15,7 @@ LANE = {T: 0, DELTA: 1, P29: 2, P26: 3, P25: 4}
 
 PUBLIC_MASK, SECRET_KEY, NOISE, ONE_TIME_MASK, CHECK_VECTOR, DERIVATION, TOKEN_CHOICE = range(1, 8)
 LABEL_PUBLIC_MASK, LABEL_ONE_TIME_MASK, LABEL_EVALUATION_KEY = 1, 2, 5
-LABEL_HYBRID_KEY = 6
+LABEL_HYBRID_KEY, LABEL_MODEL_MASK = 6, 7
 
 
 def chacha20_block(key, counter, nonce):
@@ -92,6 +92,11 @@ def uniform(p, key, domain, lane, stream, counter, index):
 def derive(seed, label):
     """A seed derived from another."""
     return block(seed, DERIVATION, 0, 0, label, 0)[:32]
+
+
+def model_seed(digest, set_number):
+    """The public seed of a model and a parameter set: the set's number stands above the label's byte."""
+    return derive(digest, LABEL_MODEL_MASK + 256 * set_number)
 
 
 def token_choice(seed, position):

@@ -20,6 +20,13 @@ impl Kernels for Portable {
         }
     }
 
+    fn dot_bytes(&self, rows: &[&[i8]], _: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]) {
+        for (row, sum) in rows.iter().zip(sums) {
+            let chunks = row.as_chunks::<PLANE>().0.iter().zip(column);
+            *sum = chunks.map(|(weights, bytes)| dot_plane(weights, bytes)).sum();
+        }
+    }
+
     fn multiply(&self, rows: &[&[i8]], columns: &[Step<Self>], sums: &mut [Sums]) {
         for (row, sums) in rows.iter().zip(sums) {
             for (quad, step) in row.as_chunks::<4>().0.iter().zip(columns) {

@@ -12,7 +12,7 @@ use kernel::ring::Scalar;
 use std::vec;
 use std::vec::Vec;
 
-const CONFIG: ModelConfig = ModelConfig {
+pub(crate) const CONFIG: ModelConfig = ModelConfig {
     vocab: 1024,
     hidden: 256,
     layers: 1,
@@ -27,7 +27,7 @@ const ID: SessionId = SessionId([1; 16]);
 const LIGHT: GroupBounds = GroupBounds { norm2_squared: 1 << 23, norm1: 1 << 16 };
 
 /// A device bundle of a model whose rows have these bounds, aligned.
-fn bundle_words(bounds: Vec<GroupBounds>) -> (Vec<u64>, usize) {
+pub(crate) fn bundle_words(bounds: Vec<GroupBounds>) -> (Vec<u64>, usize) {
     let shapes: Vec<_> = CONFIG.groups().filter_map(|group| CONFIG.shape(group)).collect();
     let columns: usize = shapes.iter().map(|shape| shape.columns).sum();
     let hidden = CONFIG.hidden as usize;

@@ -1,3 +1,5 @@
+mod recall;
+
 use super::Engine;
 use super::words::Words;
 use core::ops::Range;
@@ -6,8 +8,8 @@ use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::stream::PublicSeed;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError, body_bytes, pack_residues, packed_len,
-    row_bytes, unpack_residues,
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, RowForm, WireError, body_bytes, packed_len,
+    unpack_residues,
 };
 
 /// Bytes of result ciphertexts that a unit holds at a time.
@@ -22,6 +24,9 @@ pub struct UnitJob {
     group: GroupId,
     shape: GroupShape,
     seed: PublicSeed,
+    /// The parameter set, if the seed is the model's.
+    of_model: Option<ParameterId>,
+    form: RowForm,
     degree: usize,
     rank: usize,
     /// `n x N` for each limb.
@@ -47,7 +52,7 @@ pub enum UnitTile {
 }
 
 impl UnitJob {
-    /// A unit of `set` for `group`, which holds no memory yet.
+    /// A unit of `set` for `group`, whose rows leave in `form`. It holds no memory yet.
     ///
     /// # Errors
     /// [`WireError::Body`] for a group that is not there, [`WireError::Length`] if not even one
@@ -56,15 +61,22 @@ impl UnitJob {
         engine: &Engine,
         group: GroupId,
         set: ParameterId,
-        seed: PublicSeed,
+        seed: MaskSeed,
+        form: RowForm,
         max_payload: usize,
     ) -> Result<Self, WireError> {
         let shape = engine.config().shape(group).ok_or(WireError::Body)?;
         let (degree, rank) = set.degree_and_rank();
+        let (seed, of_model) = match seed {
+            MaskSeed::Unit(seed) => (PublicSeed(seed), None),
+            MaskSeed::Model => (PublicSeed::of_model(engine.digest(), set), Some(set)),
+        };
         let job = Self {
             group,
             shape,
             seed,
+            of_model,
+            form,
             degree,
             rank,
             bodies: Default::default(),
@@ -92,12 +104,22 @@ impl UnitJob {
         self.shape
     }
 
+    /// What its rows leave as.
+    #[must_use]
+    pub const fn form(&self) -> RowForm {
+        self.form
+    }
+
     const fn limb_words(&self) -> usize {
         (self.rank + 1) * self.degree
     }
 
+    const fn row_bytes(&self) -> usize {
+        self.form.row_bytes(self.degree, self.rank)
+    }
+
     const fn rows_per_frame(&self) -> usize {
-        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / row_bytes(self.degree, self.rank)
+        self.max_payload.saturating_sub(BLOCK_PREFIX_BYTES) / self.row_bytes()
     }
 
     /// Rows of result ciphertexts that are worked out together.
@@ -163,12 +185,19 @@ impl UnitJob {
         let body_tiles = self.degree.div_ceil(chunk);
         let per_limb = mask_tiles + body_tiles;
         if self.next_tile == 2 * per_limb {
-            return Ok(UnitTile::Rows(self.frame()));
+            return Ok(UnitTile::Rows(self.frame(engine)));
         }
         let (limb, tile) = (self.next_tile / per_limb, self.next_tile % per_limb);
+        if tile == 0 && self.recall_masks(engine, limb) {
+            self.next_tile += mask_tiles;
+            return Ok(UnitTile::Computed);
+        }
         if tile < mask_tiles {
             let columns = tile * chunk..mask_words.min((tile + 1) * chunk);
             self.tile(engine, limb, columns)?;
+            if tile + 1 == mask_tiles {
+                self.keep_masks(engine, limb);
+            }
         } else {
             let first = mask_words + (tile - mask_tiles) * chunk;
             self.tile(engine, limb, first..self.limb_words().min(first + chunk))?;
@@ -213,23 +242,26 @@ impl UnitJob {
         Ok(())
     }
 
-    /// The next finished rows of the block, packed.
-    fn frame(&mut self) -> Vec<u8> {
+    /// The next finished rows of the block, switched if they are to be, and packed. The rows of a frame
+    /// are fewer than a tile's work.
+    fn frame(&mut self, engine: &Engine) -> Vec<u8> {
         let count = self.rows_per_frame().min(self.block.end - self.next_sent);
         let block = Block { index: self.next_sent as u32, count: count as u32 };
-        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * row_bytes(self.degree, self.rank)];
+        let (size, words) = (self.row_bytes(), self.limb_words());
+        let mut payload = vec![0; BLOCK_PREFIX_BYTES + count * size];
         let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
         prefix.copy_from_slice(&block.encode());
-        let words = self.limb_words();
-        let split = packed_len(MASKED_LIMBS[0], words);
-        for (i, row) in packed.chunks_exact_mut(row_bytes(self.degree, self.rank)).enumerate() {
-            let at = (self.next_sent - self.block.start + i) * words;
-            let (plain, scale) = row.split_at_mut(split);
-            for (limb, bytes) in [plain, scale].into_iter().enumerate() {
-                let residues = &self.results[limb].words()[at..at + words];
-                let packed = pack_residues(MASKED_LIMBS[limb], residues, bytes);
-                debug_assert!(packed.is_ok(), "the lengths agree by construction");
+        let first = (self.next_sent - self.block.start) * words;
+        let [plain, scale] = &mut self.results;
+        let rows = plain.words_mut()[first..].chunks_exact_mut(words);
+        let rows = rows.zip(scale.words_mut()[first..].chunks_exact_mut(words));
+        for ((plain, scale), bytes) in rows.zip(packed.chunks_exact_mut(size)) {
+            if self.form == RowForm::Switched {
+                let switched = (engine.switch_row)(self.degree, plain, scale);
+                debug_assert!(switched.is_ok(), "the lengths agree by construction");
             }
+            let packed = self.form.pack_row(self.degree, [plain, scale], bytes);
+            debug_assert!(packed.is_ok(), "the lengths agree by construction");
         }
         self.next_sent += count;
         payload

@@ -4,12 +4,14 @@ use super::checkpoint::{Checkpoint, CheckpointError, Tensor, read_capped, read_j
 use super::error::ConvertError;
 use super::mapped::MappedFile;
 use super::rotary::rotary_frequencies;
-use super::rows::for_each_row;
+use super::rows::{RowsSummary, for_each_row};
 use super::staging::{Access, FolderKind, Staged};
 use super::tokens::token_table;
 use check_vectors::CheckVectors;
 use core::fmt::Display;
-use kernel::bundle::{DeviceBundle, DeviceManifest, DeviceParts, ModelDigest, write_device};
+use kernel::bundle::{
+    DeviceBundle, DeviceManifest, DeviceParts, ElementType, ModelDigest, write_device,
+};
 use kernel::model::{GroupKind, ModelConfig};
 use kernel::quant::WeightError;
 use kernel::stream::{Entropy, Seed};
@@ -26,7 +28,7 @@ const TOKENIZER_LIMIT: u64 = 256 << 20;
 const COMPANIONS: [&str; 4] =
     [TOKENIZER, "tokenizer_config.json", "chat_template.jinja", "generation_config.json"];
 
-const FOLDER: FolderKind = FolderKind {
+pub(super) const FOLDER: FolderKind = FolderKind {
     name: "device bundle",
     marker: DEVICE_BUNDLE,
     recognises: |path| {
@@ -93,35 +95,87 @@ where
     let row_biases = row_biases(&checkpoint)?;
     let embeddings = checkpoint.tensor(checkpoint.embedding_tensor())?;
     check_finite(checkpoint.embedding_tensor(), &embeddings)?;
-    FOLDER.prepare(folder)?;
-
-    let seed = Seed::random(entropy).map_err(|e| ConvertError::Entropy(e.to_string()))?;
-    let mut check_vectors = CheckVectors::new(&seed);
-    let mut row_scales = Vec::with_capacity(config.model.total_rows());
-    let mut visit = |row: super::Row<'_>| {
-        check_vectors.include(&row);
-        row_scales.push(row.scale);
-        Ok(())
-    };
-    let summary = for_each_row(&checkpoint, &mut visit, progress)?;
-    let check_vectors = check_vectors.finish();
-
     let mut rotary = rotary_frequencies(&config.rope, config.model.head_dim);
     let factor = config.rope.attention_factor() as f32;
     if factor != 1.0 {
         rotary.push(factor);
     }
-    let parts = DeviceParts {
-        manifest: DeviceManifest { config: config.model, digest: summary.digest, bos: config.bos },
+    let inputs = Inputs {
+        config: config.model,
+        bos: config.bos,
         norms,
         embedding_type: embeddings.weight_type().element(),
         embeddings: embeddings.bytes().to_vec(),
         tokens,
-        row_scales,
         row_biases,
-        bounds: summary.bounds,
         rotary,
         stop_tokens: config.stop_tokens.clone(),
+    };
+    let mut pass = |visit: &mut Visit<'_>| for_each_row(&checkpoint, visit, progress);
+    let (bundle, digest, bytes) = write_bundle(inputs, folder, entropy, &mut pass)?;
+    publish(&checkpoint, folder, bundle)?;
+    Ok(DeviceSummary {
+        config: config.model,
+        digest,
+        bytes,
+        bos: config.bos,
+        stop_tokens: config.stop_tokens.clone(),
+        has_token_texts,
+        tokens_without_text,
+    })
+}
+
+/// What a bundle holds beside what follows from the rows.
+pub(super) struct Inputs {
+    pub(super) config: ModelConfig,
+    pub(super) bos: Option<u32>,
+    pub(super) norms: Vec<f32>,
+    pub(super) embedding_type: ElementType,
+    pub(super) embeddings: Vec<u8>,
+    pub(super) tokens: Vec<Vec<u8>>,
+    pub(super) row_biases: Vec<f32>,
+    pub(super) rotary: Vec<f32>,
+    pub(super) stop_tokens: Vec<u32>,
+}
+
+/// Is shown the rows of a pass.
+pub(super) type Visit<'a> = dyn FnMut(super::Row<'_>) -> Result<(), ConvertError> + 'a;
+
+/// Makes a bundle, whose rows `pass` shows in one pass. It is staged, and reads back.
+///
+/// # Errors
+/// As of [`convert_device`].
+pub(super) fn write_bundle<E>(
+    inputs: Inputs,
+    folder: &Path,
+    entropy: &mut E,
+    pass: &mut dyn FnMut(&mut Visit<'_>) -> Result<RowsSummary, ConvertError>,
+) -> Result<(Staged, ModelDigest, u64), ConvertError>
+where
+    E: Entropy<Error: Display> + ?Sized,
+{
+    FOLDER.prepare(folder)?;
+    let seed = Seed::random(entropy).map_err(|e| ConvertError::Entropy(e.to_string()))?;
+    let mut check_vectors = CheckVectors::new(&seed);
+    let mut row_scales = Vec::with_capacity(inputs.config.total_rows());
+    let summary = pass(&mut |row: super::Row<'_>| {
+        check_vectors.include(&row);
+        row_scales.push(row.scale);
+        Ok(())
+    })?;
+    let check_vectors = check_vectors.finish();
+    let digest = summary.digest;
+    let parts = DeviceParts {
+        manifest: DeviceManifest { config: inputs.config, digest, bos: inputs.bos },
+        norms: inputs.norms,
+        embedding_type: inputs.embedding_type,
+        embeddings: inputs.embeddings,
+        tokens: inputs.tokens,
+        row_scales,
+        row_biases: inputs.row_biases,
+        bounds: summary.bounds,
+        rotary: inputs.rotary,
+        stop_tokens: inputs.stop_tokens,
         check_seed: seed,
         check_vectors,
     };
@@ -130,17 +184,8 @@ where
     let file = write_device(&parts)
         .map_err(|error| ConvertError::DeviceBundle { path, problem: error.to_string() })?;
     bundle.write_all(&file)?;
-    read_back(&bundle, summary.digest)?;
-    publish(&checkpoint, folder, bundle)?;
-    Ok(DeviceSummary {
-        config: config.model,
-        digest: summary.digest,
-        bytes: file.len() as u64,
-        bos: config.bos,
-        stop_tokens: config.stop_tokens.clone(),
-        has_token_texts,
-        tokens_without_text,
-    })
+    read_back(&bundle, digest)?;
+    Ok((bundle, digest, file.len() as u64))
 }
 
 /// The texts of all tokens, if the checkpoint has a tokenizer.

@@ -7,7 +7,7 @@ pub use rows::GroupRows;
 use super::checkpoint::{Checkpoint, CheckpointError, read_json};
 use super::error::ConvertError;
 use super::mapped::MappedFile;
-use super::rows::for_each_row;
+use super::rows::{RowsSummary, for_each_row};
 use super::staging::{Access, FolderKind, Staged};
 use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, ModelConfig};
@@ -81,6 +81,20 @@ pub fn convert_host(
 ) -> Result<HostManifest, ConvertError> {
     let checkpoint = Checkpoint::open(checkpoint)?;
     let config = checkpoint.config().model;
+    write_host(config, folder, &mut |visit| for_each_row(&checkpoint, visit, progress))
+}
+
+/// Writes a bundle, whose rows `pass` shows in one pass.
+///
+/// # Errors
+/// As of [`convert_host`].
+pub(super) fn write_host(
+    config: ModelConfig,
+    folder: &Path,
+    pass: &mut dyn FnMut(
+        &mut dyn FnMut(super::Row<'_>) -> Result<(), ConvertError>,
+    ) -> Result<RowsSummary, ConvertError>,
+) -> Result<HostManifest, ConvertError> {
     FOLDER.prepare(folder)?;
 
     let layout = Layout::new(&config);
@@ -98,7 +112,7 @@ pub fn convert_host(
         written += gap + row.weights.len() as u64;
         Ok(())
     };
-    let summary = for_each_row(&checkpoint, &mut visit, progress)?;
+    let summary = pass(&mut visit)?;
     let gap = (layout.bytes - written) as usize;
     out.write_all(&zeros[..gap]).and_then(|()| out.flush()).map_err(ConvertError::io(&target))?;
     drop(out);

@@ -49,15 +49,8 @@ pub fn for_each_row(
     let config = &checkpoint.config().model;
     let longest = config.largest().columns;
     let (mut floats, mut integers) = (vec![0_f32; longest], vec![0_i8; longest]);
-    let mut hash = Sha256::new();
-    let mut bounds = Vec::new();
-    let (mut done, total) = (0, config.total_rows());
-
-    for group in config.groups() {
-        let Some(shape) = config.shape(group) else { continue };
+    let mut rows = |group, shape: GroupShape, show: &mut Show<'_>| {
         let (floats, integers) = (&mut floats[..shape.columns], &mut integers[..shape.columns]);
-        let mut group_bounds = GroupBounds::default();
-        let mut index = 0;
         for name in checkpoint.group_tensors(group) {
             let tensor = checkpoint.tensor(&name)?;
             for row in 0..tensor.rows() {
@@ -65,16 +58,45 @@ pub fn for_each_row(
                 let scale = quantise_row(floats, integers).map_err(|error| {
                     CheckpointError::Weight { tensor: name.clone(), row, error }
                 })?;
-                hash.update(bytemuck::cast_slice::<i8, u8>(integers));
-                group_bounds.include(integers);
-                visit(Row { group, shape, index, weights: integers, scale })?;
-                index += 1;
-                done += 1;
-                if done % PROGRESS_ROWS == 0 || done == total {
-                    progress(done, total);
-                }
+                show(integers, scale)?;
             }
         }
+        Ok(())
+    };
+    visit_rows(config, &mut rows, visit, progress)
+}
+
+/// Is shown a row's integers, and what they are multiples of.
+pub(super) type Show<'a> = dyn FnMut(&[i8], f32) -> Result<(), ConvertError> + 'a;
+/// Shows all rows of a group, in order.
+pub(super) type Rows<'a> =
+    dyn FnMut(GroupId, GroupShape, &mut Show<'_>) -> Result<(), ConvertError> + 'a;
+
+/// [`for_each_row`], wherever the rows come from.
+pub(super) fn visit_rows(
+    config: &ModelConfig,
+    rows: &mut Rows<'_>,
+    visit: &mut dyn FnMut(Row<'_>) -> Result<(), ConvertError>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<RowsSummary, ConvertError> {
+    let mut hash = Sha256::new();
+    let mut bounds = Vec::new();
+    let (mut done, total) = (0, config.total_rows());
+    for group in config.groups() {
+        let Some(shape) = config.shape(group) else { continue };
+        let mut group_bounds = GroupBounds::default();
+        let mut index = 0;
+        rows(group, shape, &mut |integers, scale| {
+            hash.update(bytemuck::cast_slice::<i8, u8>(integers));
+            group_bounds.include(integers);
+            visit(Row { group, shape, index, weights: integers, scale })?;
+            index += 1;
+            done += 1;
+            if done % PROGRESS_ROWS == 0 || done == total {
+                progress(done, total);
+            }
+            Ok(())
+        })?;
         check_bounds(config, group, &group_bounds).map_err(|error| ConvertError::Bound {
             group: group.0,
             name: group_name(config, group),

@@ -9,8 +9,8 @@ use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, Purpose,
-    SessionId, UnitOpen, body_bytes, decode_body, encode_body,
+    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MaskSeed,
+    Purpose, RowForm, SessionId, UnitOpen, body_bytes, decode_body, encode_body,
 };
 use std::future::Future;
 use std::io;
@@ -210,7 +210,7 @@ impl Client {
     /// Opens a unit of `group` and sends its first `count` bodies.
     pub(crate) async fn unit(&mut self, group: u32, count: u32) {
         let mut body = [0; 80];
-        let length = encode_body(&UnitOpen { group, seed: [1; 32] }, &mut body).unwrap();
+        let length = encode_body(&opening(group), &mut body).unwrap();
         self.send(FrameType::UnitOpen, &body[..length]).await;
         self.bodies(0, count).await;
     }
@@ -270,4 +270,9 @@ impl Client {
         let mut bytes = [0; 1 << 16];
         while let Ok(1..) = self.stream.read(&mut bytes).await {}
     }
+}
+
+/// A unit under a seed of its own, with full rows.
+const fn opening(group: u32) -> UnitOpen {
+    UnitOpen { group, seed: MaskSeed::Unit([1; 32]), rows: RowForm::Full }
 }

@@ -10,21 +10,21 @@ use std::vec;
 use std::vec::Vec;
 
 /// A unit's keys and one ciphertext for each message, masks expanded, limb-major.
-struct Unit<S: MaskedSet> {
-    seed: Seed,
+pub(super) struct Unit<S: MaskedSet> {
+    pub(super) seed: Seed,
     public: PublicSeed,
-    key: Vec<u32>,
+    pub(super) key: Vec<u32>,
     set: core::marker::PhantomData<S>,
 }
 
 impl<S: MaskedSet> Unit<S> {
-    fn new(byte: u8) -> Self {
+    pub(super) fn new(byte: u8) -> Self {
         let seed = Seed::from_bytes([byte; 32]);
         let public = seed.derive_public();
         Self { seed, public, key: vec![0; SecretKey::<S>::WORDS], set: core::marker::PhantomData }
     }
 
-    fn encrypt(&mut self, coordinate: usize, message: &[u32]) -> Vec<u32> {
+    pub(super) fn encrypt(&mut self, coordinate: usize, message: &[u32]) -> Vec<u32> {
         let key = SecretKey::<S>::generate::<Scalar>(&self.seed, &mut self.key).unwrap();
         let mut body = vec![0; S::Chain::COUNT * S::N];
         let (mut mask, mut noise) = (vec![0; S::N], vec![0; S::N]);
@@ -55,7 +55,7 @@ impl<S: MaskedSet> Unit<S> {
         out
     }
 
-    fn decrypt(&mut self, ciphertext: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    pub(super) fn decrypt(&mut self, ciphertext: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let key = SecretKey::<S>::generate::<Scalar>(&self.seed, &mut self.key).unwrap();
         let (mut message, mut noise) = (vec![u32::MAX; S::N], vec![0; S::N]);
         decrypt_into::<S, Scalar>(&key, ciphertext, &mut message, &mut noise).unwrap();
@@ -64,7 +64,7 @@ impl<S: MaskedSet> Unit<S> {
 }
 
 /// `sum_j w_j ct_j`, limb by limb: what the host computes for one row.
-fn combine<S: MaskedSet>(weights: &[i8], ciphertexts: &[Vec<u32>]) -> Vec<u32> {
+pub(super) fn combine<S: MaskedSet>(weights: &[i8], ciphertexts: &[Vec<u32>]) -> Vec<u32> {
     fn limb<P: Prime>(w: &[i8], cts: &[Vec<u32>], range: core::ops::Range<usize>) -> Vec<u32> {
         range
             .map(|i| {

@@ -1,5 +1,9 @@
+use crate::glwe::{SWITCHED_BODY_BITS, SWITCHED_MASK_BITS};
 use crate::prime::{Delta, Prime, T};
 use crate::stream::NOISE_BOUND;
+
+/// Dimension N K of the masked sets, at most: the norm1 of a ternary key.
+const LARGEST_DIMENSION: u64 = 4096;
 
 /// Norms of a group's integer rows: public, and what both promises of exactness stand on.
 ///
@@ -67,6 +71,30 @@ impl GroupBounds {
             Some(noise) if noise <= limit => Ok(()),
             _ => Err(BoundError::Noise { norm1: self.norm1 }),
         }
+    }
+
+    /// Whether rows of results may be [switched](crate::glwe::switch_row) before they are decrypted, with a
+    /// promise that this cannot fail: `2^13 21 norm1 + (2^10 + 4096) (Delta - 1) / 2 < 2^12 Delta`, which is
+    /// `norm1 <= 2_396_160`.
+    ///
+    /// ```
+    /// use kernel::quant::GroupBounds;
+    ///
+    /// let mut bounds = GroupBounds::default();
+    /// bounds.include(&[127; 18_000]);
+    /// assert!(bounds.allows_switched_rows());
+    /// bounds.norm1 = 2_396_161;
+    /// assert!(!bounds.allows_switched_rows());
+    /// assert!(bounds.check_noise().is_ok()); // rows as they are
+    /// ```
+    #[must_use]
+    pub fn allows_switched_rows(&self) -> bool {
+        let half = u64::from((Delta::VALUE - 1) / 2);
+        let body = 1 << (SWITCHED_MASK_BITS - SWITCHED_BODY_BITS);
+        let rounding = (body + LARGEST_DIMENSION) * half;
+        let limit = u64::from(Delta::VALUE) << (SWITCHED_MASK_BITS - 1);
+        let noise = self.norm1.checked_mul(u64::from(NOISE_BOUND) << SWITCHED_MASK_BITS);
+        noise.is_some_and(|noise| noise < limit - rounding)
     }
 
     /// Largest sum of squares of an activation for which `|W x| < t / 2` by Cauchy and Schwarz:

@@ -1,4 +1,4 @@
-use super::WireError;
+use super::{RowForm, WireError};
 use crate::bundle::ModelDigest;
 use crate::stream::SEED_BYTES;
 use serde::de::DeserializeOwned;
@@ -104,8 +104,30 @@ pub struct Welcome {
 pub struct UnitOpen {
     /// The group whose matrix the masks are for.
     pub group: u32,
-    /// The public seed of the mask polynomials.
-    pub seed: [u8; SEED_BYTES],
+    /// Where the mask polynomials come from.
+    pub seed: MaskSeed,
+    /// What the host sends its rows modulo.
+    pub rows: RowForm,
+}
+
+/// The public seed of a unit's mask polynomials.
+///
+/// ```
+/// use kernel::wire::{MaskSeed, RowForm, UnitOpen, decode_body, encode_body};
+///
+/// let open = UnitOpen { group: 9, seed: MaskSeed::Model, rows: RowForm::Full };
+/// let mut payload = [0; 64];
+/// let length = encode_body(&open, &mut payload)?;
+/// assert_eq!(payload[..length], [9, 1, 0]);
+/// assert_eq!(decode_body(&payload[..length]), Ok(open));
+/// # Ok::<(), kernel::wire::WireError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum MaskSeed {
+    /// The unit's own.
+    Unit([u8; SEED_BYTES]),
+    /// The [model's](crate::stream::PublicSeed::of_model), of the session's parameter set.
+    Model,
 }
 
 /// A fault that both sides can see.

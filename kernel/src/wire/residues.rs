@@ -29,16 +29,6 @@ pub const fn body_bytes(degree: usize) -> usize {
     packed_len(MASKED_LIMBS[0], degree) + packed_len(MASKED_LIMBS[1], degree)
 }
 
-/// Packed bytes of one result row of a unit: K mask polynomials and a body, each limb.
-///
-/// ```
-/// assert_eq!(kernel::wire::row_bytes(256, 16), 17 * kernel::wire::body_bytes(256));
-/// ```
-#[must_use]
-pub const fn row_bytes(degree: usize, rank: usize) -> usize {
-    body_bytes((rank + 1) * degree)
-}
-
 /// Packs residues: little-endian words for t; for Delta, `a + 2^28 b` as seven little-endian
 /// bytes for each pair, with `b = 0` after the last of an odd count.
 ///

@@ -4,7 +4,9 @@ use core::hint::black_box;
 use kernel::check::{LinearCheck, Poison, UnitCheck};
 use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
 use kernel::galois::Automorphism;
-use kernel::glwe::{EncryptScratch, SecretKey, decrypt_into, encrypt_seeded_into};
+use kernel::glwe::{
+    EncryptScratch, SecretKey, decrypt_into, decrypt_switched_row_into, encrypt_seeded_into,
+};
 use kernel::hybrid;
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
 use kernel::native;
@@ -103,7 +105,7 @@ fn noise() {
     black_box(out);
 }
 
-/// A key, a ciphertext and its decryption, and the decryption of what a host has made up.
+/// A key, a ciphertext and its decryption, and the decryption of what a host has made up, in either form.
 fn scheme() {
     let seed = secret_seed();
     let PublicSeed(mut bytes) = seed.derive_public();
@@ -125,9 +127,12 @@ fn scheme() {
     .unwrap();
     public(&mut body);
     let (mut message, mut noise) = ([0; Set::N], [0; Set::N]);
-    let made_up = vec![12_345; MASKED_LIMBS.len() * Set::LIMB_WORDS];
+    let mut made_up = vec![12_345; MASKED_LIMBS.len() * Set::LIMB_WORDS];
     decrypt_into::<Set, Scalar>(&key, &made_up, &mut message, &mut noise).unwrap();
     black_box((message, noise, body));
+    let (mut message, mut error) = ([0; Set::N], [0; Set::N]);
+    decrypt_switched_row_into::<Set, Scalar>(&key, &mut made_up, &mut message, &mut error).unwrap();
+    black_box((message, error));
 }
 
 /// Encryption under a set of direct mode, and the decryption of what a host has made up.

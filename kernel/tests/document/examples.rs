@@ -10,8 +10,8 @@ use kernel::ring::{RingOps, Scalar};
 use kernel::schedule::Schedule;
 use kernel::stream::{Seed, centred_binomial, ternary};
 use kernel::wire::{
-    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, Purpose, SessionId, UnitOpen,
-    encode_body, pack_residues, packed_len,
+    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, MaskSeed, Purpose, RowForm,
+    SessionId, UnitOpen, encode_body, pack_residues, packed_len,
 };
 use serde::Serialize;
 
@@ -98,20 +98,21 @@ pub(crate) fn small_bodies(page: &Page) {
     let mixed =
         Purpose::Mixed { seeds, prompt_bucket: 300, output_bucket: 48, chunk: 64, masked: 130 };
     let prepare_direct = Purpose::PrepareDirect { seeds, units: 300 };
-    let seed = said[5][2..].try_into().unwrap();
+    let own = said[5][3..35].try_into().unwrap();
     let expected = [
         encode(&Hello { digest, purpose: prepare, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: masked, answered: 2_097_152, max_payload: 4096 }),
         encode(&Hello { digest, purpose: direct, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: mixed, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: prepare_direct, answered: 0, max_payload: 1 << 20 }),
-        encode(&UnitOpen { group: 128, seed }),
+        encode(&UnitOpen { group: 128, seed: MaskSeed::Unit(own), rows: RowForm::Full }),
+        encode(&UnitOpen { group: 128, seed: MaskSeed::Model, rows: RowForm::Switched }),
         encode(&Fault { code: FaultCode::Busy }),
     ];
     assert_eq!(said, expected);
 
     // The longest of each, of which the page speaks.
-    let (most, seed) = (u32::MAX, [0; 32]);
+    let most = u32::MAX;
     let mixed = Purpose::Mixed {
         seeds,
         prompt_bucket: most,
@@ -121,7 +122,8 @@ pub(crate) fn small_bodies(page: &Page) {
     };
     let hello = Hello { digest, purpose: mixed, answered: most, max_payload: most };
     assert_eq!(encode(&hello).len(), 127);
-    assert_eq!(encode(&UnitOpen { group: most, seed }).len(), 37);
+    let longest = UnitOpen { group: most, seed: MaskSeed::Unit(own), rows: RowForm::Switched };
+    assert_eq!(encode(&longest).len(), 39);
 }
 
 pub(crate) fn packed(page: &Page) {

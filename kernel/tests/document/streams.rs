@@ -3,6 +3,8 @@
 
 use crate::page::{Page, array, bytes, number, numbers, wide};
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use kernel::bundle::ModelDigest;
+use kernel::params::ParameterId;
 use kernel::prime::{Delta, Prime25, Prime26, PrimeId, T};
 use kernel::stream::{
     Label, PublicSeed, Seed, centred_binomial, check_vector, expand_mask, expand_mask_columns,
@@ -105,10 +107,15 @@ pub(crate) fn domains(page: &Page) {
 }
 
 pub(crate) fn labels(page: &Page) {
-    use Label::{EvaluationKey, OneTimeMask, PublicMask, Seal, Store};
-    let labels = [PublicMask, OneTimeMask, Store, Seal, EvaluationKey];
+    use Label::{EvaluationKey, ModelMask, OneTimeMask, PublicMask, Seal, Store};
+    let labels = [PublicMask, OneTimeMask, Store, Seal, EvaluationKey, ModelMask];
     let said: Vec<_> = page.table("labels").iter().map(|row| number(row[0])).collect();
     assert_eq!(said, labels.map(|label| label as u64));
+
+    let set = ParameterId::Masked512x8;
+    let derived = block(6, 0, 0, 7 + 256 * set as u64, 0);
+    let derived: Vec<u8> = derived[..8].iter().flat_map(|word| word.to_le_bytes()).collect();
+    assert_eq!(PublicSeed::of_model(ModelDigest(KEY), set).0[..], derived);
 }
 
 pub(crate) fn streams(page: &Page) {
@@ -137,7 +144,12 @@ pub(crate) fn streams(page: &Page) {
             // The first is derived from the seed above it; the others are seeds of examples.
             "public seed" if seed.derive_public().0 == array(&values) => continue,
             "mask seed" if seed.derive(Label::OneTimeMask).expose() == &array(&values) => continue,
-            "public seed" | "mask seed" => {
+            "seed of the model, set 5" => {
+                let seed = PublicSeed::of_model(ModelDigest(key), ParameterId::Masked256x16);
+                assert_eq!(seed.0, array(&values));
+                continue;
+            }
+            "public seed" | "mask seed" | "model digest" => {
                 key = array(&values);
                 continue;
             }

@@ -11,7 +11,7 @@ use kernel::schedule::SMALLEST_BUCKET;
 use kernel::stream::{NOISE_BOUND, SEED_BYTES};
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Fault, FaultCode, FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId,
-    VERSION, WireError, body_bytes, decode_body, row_bytes,
+    VERSION, WireError, body_bytes, decode_body, row_bytes, switched_row_bytes,
 };
 use kernel::with_masked_set;
 
@@ -54,10 +54,10 @@ pub(crate) fn sets(page: &Page) {
         .filter(|&id| with_masked_set!(id, _S => true, false))
         .map(|id| {
             let (n, k) = id.degree_and_rank();
-            [id as usize, n, k, body_bytes(n), row_bytes(n, k)]
+            [id as usize, n, k, body_bytes(n), row_bytes(n, k), switched_row_bytes(n, k)]
         })
         .collect();
-    let said: Vec<[usize; 5]> = page
+    let said: Vec<[usize; 6]> = page
         .table("sets")
         .iter()
         .map(|row| core::array::from_fn(|at| number(row[at]) as usize))

@@ -1,5 +1,9 @@
 //! Reading a case of the vectors.
 
+use kernel::params::{
+    Direct4096, InsecureDirect8, InsecureDirect64, InsecureMasked16x1, InsecureToy4x1,
+    Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1, ParameterId, ParameterSet,
+};
 use kernel::prime::PrimeId;
 use kernel::stream::Seed;
 use serde_json::Value;
@@ -164,3 +168,15 @@ macro_rules! with_named_direct_set {
 }
 
 pub(crate) use {with_named_direct_set, with_named_prime, with_named_set};
+
+/// The parameter set of a case.
+pub(crate) fn parameter_id(case: &Value) -> ParameterId {
+    fn id<S: ParameterSet>(_: &Value) -> ParameterId {
+        S::ID
+    }
+    if text(&case["set"]).contains("Direct") {
+        with_named_direct_set!(case, id)
+    } else {
+        with_named_set!(case, id)
+    }
+}

@@ -2,14 +2,10 @@
 
 use crate::cases::*;
 use kernel::bundle::ModelDigest;
-use kernel::params::{
-    Direct4096, InsecureDirect8, InsecureDirect64, InsecureMasked16x1, InsecureToy4x1,
-    Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1, ParameterId, ParameterSet,
-};
 use kernel::wire::{
     BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, FrameType, HEADER_BYTES, Header,
-    Hello, Purpose, SessionId, UnitOpen, Welcome, WireError, decode_body, encode_body,
-    pack_residues, packed_len, unpack_residues,
+    Hello, MaskSeed, Purpose, RowForm, SessionId, UnitOpen, Welcome, WireError, decode_body,
+    encode_body, pack_residues, packed_len, unpack_residues,
 };
 use serde_json::Value;
 
@@ -43,17 +39,9 @@ pub(crate) fn headers(case: &Value) {
         "EvaluationKey" => FrameType::EvaluationKey,
         other => panic!("frame {other}"),
     };
-    fn id<S: ParameterSet>(_: &Value) -> ParameterId {
-        S::ID
-    }
-    let set = if text(&case["set"]).contains("Direct") {
-        with_named_direct_set!(case, id)
-    } else {
-        with_named_set!(case, id)
-    };
     let header = Header {
         frame,
-        set,
+        set: parameter_id(case),
         session: SessionId(self::bytes(&case["session"]).try_into().unwrap()),
         sequence: number(&case["sequence"]),
         length: number(&case["length"]),
@@ -64,6 +52,10 @@ pub(crate) fn headers(case: &Value) {
 
 fn seeds(ciphertexts: &Value, keys: &Value) -> DirectSeeds {
     DirectSeeds { ciphertexts: bytes_32(ciphertexts), keys: bytes_32(keys) }
+}
+
+fn mask_seed(own: &Value) -> MaskSeed {
+    if own.is_null() { MaskSeed::Model } else { MaskSeed::Unit(bytes_32(own)) }
 }
 
 pub(crate) fn bodies(case: &Value) {
@@ -108,10 +100,13 @@ pub(crate) fn bodies(case: &Value) {
         }
         "Welcome" => body(&Welcome { digest: ModelDigest(bytes_32(&case["digest"])) }, &expected),
         "UnitOpen" => {
-            body(
-                &UnitOpen { group: number(&case["group"]), seed: bytes_32(&case["seed"]) },
-                &expected,
-            );
+            let rows = match text(&case["rows"]) {
+                "Full" => RowForm::Full,
+                "Switched" => RowForm::Switched,
+                other => panic!("rows {other}"),
+            };
+            let (group, seed) = (number(&case["group"]), mask_seed(&case["seed"]));
+            body(&UnitOpen { group, seed, rows }, &expected);
         }
         "Fault" => {
             let code = match text(&case["code"]) {

@@ -14,6 +14,7 @@ mod quantisers;
 mod randomness;
 mod scheme;
 mod shapes;
+mod switched;
 mod trace;
 
 use cases::{list, number};
@@ -28,6 +29,7 @@ type Compare = fn(&Value);
 const SECTIONS: &[(&str, Compare)] = &[
     ("primes", arithmetic::primes),
     ("seeds", randomness::seeds),
+    ("model_seeds", randomness::model_seeds),
     ("public_masks", randomness::public_masks),
     ("check_vectors", randomness::check_vectors),
     ("one_time_masks", randomness::one_time_masks),
@@ -66,6 +68,8 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("hybrid_mod_downs", hybrid::hybrid_mod_downs),
     ("preparation_rules", preparation::preparation_rules),
     ("preparation_units", preparation::preparation_units),
+    ("switched_rows", switched::switched_rows),
+    ("switched_row_decryptions", switched::switched_row_decryptions),
 ];
 
 fn sections() -> Map<String, Value> {

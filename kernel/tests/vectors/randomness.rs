@@ -2,6 +2,7 @@
 
 use crate::cases::*;
 use core::ops::Range;
+use kernel::bundle::ModelDigest;
 use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime25, Prime26, Prime29, T};
 use kernel::stream::{self, Label, PublicSeed};
 use serde_json::Value;
@@ -15,6 +16,12 @@ pub(crate) fn seeds(case: &Value) {
     for pair in list(&case["token_choice"]) {
         assert_eq!(stream::token_choice(&seed, number(&pair[0])), number::<u32>(&pair[1]));
     }
+}
+
+pub(crate) fn model_seeds(case: &Value) {
+    let digest = ModelDigest(bytes_32(&case["digest"]));
+    let seed = PublicSeed::of_model(digest, parameter_id(case));
+    assert_eq!(seed.0, bytes_32(&case["seed"]));
 }
 
 pub(crate) fn public_masks(case: &Value) {

@@ -112,20 +112,42 @@ fn scheme_of<S: MaskedSet>(case: &Value) {
         }
     }
     let weights = input_weights(text(&case["weights"]), rows * n);
-    let public = seed.derive_public();
-    let masks = [0, 1].map(|limb| combined_masks::<S>(&weights, n, limb, &public));
-    let bodies = [0, 1].map(|limb| combined_bodies::<S>(&weights, n, limb, &bodies[limb]));
-    for i in 0..rows {
-        let mut image = Vec::new();
-        for (masks, bodies) in masks.iter().zip(&bodies) {
-            image.extend_from_slice(&masks[i * S::MASK_WORDS..][..S::MASK_WORDS]);
-            image.extend_from_slice(&bodies[i * S::N..][..S::N]);
-        }
+    for (i, image) in images::<S>(&seed, &weights, n, &bodies).into_iter().enumerate() {
         assert_words(&wide(&image), &case["images"][i]);
         let (message, noise) = decrypt::<S>(&seed, &image);
         assert_words(&wide(&message), &case["messages"][i]);
         assert_words(&wide(&noise), &case["noise"][i]);
     }
+}
+
+/// The rows that a host computes from the bodies of `n` coordinates, limb by limb.
+fn images<S: MaskedSet>(
+    seed: &Seed,
+    weights: &[i8],
+    n: usize,
+    bodies: &[Vec<u32>],
+) -> Vec<Vec<u32>> {
+    let public = seed.derive_public();
+    let masks = [0, 1].map(|limb| combined_masks::<S>(weights, n, limb, &public));
+    let bodies = [0, 1].map(|limb| combined_bodies::<S>(weights, n, limb, &bodies[limb]));
+    let limb = |i: usize, limb: usize| {
+        let masks = &masks[limb][i * S::MASK_WORDS..][..S::MASK_WORDS];
+        [masks, &bodies[limb][i * S::N..][..S::N]].concat()
+    };
+    (0..weights.len() / n).map(|i| [limb(i, 0), limb(i, 1)].concat()).collect()
+}
+
+/// The row of `weights` for the messages of a label.
+pub(crate) fn combined<S: MaskedSet>(seed: &Seed, weights: &[i8], label: &str) -> Vec<u32> {
+    let mut bodies = vec![Vec::new(); S::Chain::COUNT];
+    for j in 0..weights.len() {
+        let message = input_residues(&format!("{label} {j}"), S::N, S::Plain::VALUE);
+        let body = encrypt::<S>(seed, j, &message);
+        for (limb, words) in bodies.iter_mut().zip(body.chunks_exact(S::N)) {
+            limb.extend_from_slice(words);
+        }
+    }
+    images::<S>(seed, weights, weights.len(), &bodies).remove(0)
 }
 
 pub(crate) fn decryptions(case: &Value) {

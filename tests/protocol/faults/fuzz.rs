@@ -4,12 +4,12 @@ use crate::harness::now;
 use crate::harness::random::Rng;
 use crate::harness::run::Run;
 use crate::harness::store::provisioned;
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::{FORMS, prepare_here};
 use device_client::store::{CorrelationStore, MemoryStore};
 use embedded_io_async::Write;
 use kernel::model::GroupId;
 use kernel::params::InsecureMasked16x1;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, RowForm};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
@@ -124,19 +124,22 @@ fn run() -> Run<'static> {
     Run::new(&TINY, 2, 3, 2, 2)
 }
 
-fn prepare(host: &Loopback, store: &mut MemoryStore) -> Vec<(GroupId, bool)> {
+fn prepare(host: &Loopback, store: &mut MemoryStore, form: RowForm) -> Vec<(GroupId, bool)> {
     let units = [GroupId(1), GroupId(3), GroupId(1)];
-    prepare_here::<InsecureMasked16x1>(&TINY, host, store, &units, 3, 1000).units
+    prepare_here::<InsecureMasked16x1>(&TINY, host, store, &units, form, 3, 1000).units
 }
 
-/// What honest devices send, online and offline.
-static SENT: LazyLock<[Vec<Vec<u8>>; 2]> = LazyLock::new(|| {
+/// What honest devices send, online and offline, there for either form of rows.
+static SENT: LazyLock<[Vec<Vec<u8>>; 3]> = LazyLock::new(|| {
     let online = Loopback::new(&TINY.engine, honest());
     let mut store = provisioned(&TINY, &run().schedule, 1, &mut Rng(1));
     run().masked(&mut store, &online).unwrap();
-    let offline = Loopback::new(&TINY.engine, honest());
-    prepare(&offline, &mut MemoryStore::new(&TINY.config));
-    [online.up(), offline.up()]
+    let [full, switched] = FORMS.map(|form| {
+        let offline = Loopback::new(&TINY.engine, honest());
+        prepare(&offline, &mut MemoryStore::new(&TINY.config), form);
+        offline.up()
+    });
+    [online.up(), full, switched]
 });
 
 proptest! {
@@ -144,8 +147,8 @@ proptest! {
 
     /// Whatever a device sends, the host lives, and never sends more than it owes.
     #[test]
-    fn hosts_survive(changes in changes(), offline: bool) {
-        let mut sent = SENT[usize::from(offline)].clone();
+    fn hosts_survive(changes in changes(), device in 0..3_usize) {
+        let mut sent = SENT[device].clone();
         for change in &changes {
             let at = place(change) % sent.len();
             if let Change::Swap { .. } = change {
@@ -159,7 +162,7 @@ proptest! {
         for frame in &sent {
             now(link.write_all(frame)).unwrap();
         }
-        prop_assert!(host.down().len() <= 2 * SENT[usize::from(offline)].len() + 2);
+        prop_assert!(host.down().len() <= 2 * SENT[device].len() + 2);
         prop_assert!(host.down().iter().all(|frame| frame.len() <= HEADER_BYTES + MAX_PAYLOAD));
     }
 
@@ -179,10 +182,10 @@ proptest! {
 
     /// The same offline: what is kept is exact.
     #[test]
-    fn devices_survive_offline(changes in changes()) {
+    fn devices_survive_offline(changes in changes(), form in prop::sample::select(&FORMS)) {
         let host = Loopback::new(&TINY.engine, fuzzer(changes));
         let mut store = MemoryStore::new(&TINY.config);
-        let units = prepare(&host, &mut store);
+        let units = prepare(&host, &mut store, form);
         for group in [GroupId(1), GroupId(3)] {
             let kept = units.iter().filter(|(g, kept)| *g == group && *kept).count() as u32;
             prop_assert_eq!(store.available(group), 16 * kept);

@@ -2,6 +2,7 @@ use crate::harness::link::{Loopback, honest};
 use crate::harness::model::TINY;
 use crate::harness::now;
 use crate::harness::run::Run;
+use crate::harness::unit::FORMS;
 use crate::harness::wire;
 use embedded_io_async::Write;
 use host_server::session::{Refusal, Session, SessionLimits};
@@ -10,8 +11,9 @@ use kernel::model::GroupId;
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::wire::{
-    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    SessionId, UnitOpen, WireError, decode_body, encode_body,
+    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello,
+    MAX_PAYLOAD, MaskSeed, Purpose, RowForm, SessionId, UnitOpen, WireError, decode_body,
+    encode_body,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -66,7 +68,8 @@ fn product(sequence: u32, group: u32, tokens: u32) -> Vec<u8> {
 }
 
 fn open_unit(sequence: u32, group: u32) -> Vec<u8> {
-    frame(FrameType::UnitOpen, sequence, &body(&UnitOpen { group, seed: [1; 32] }))
+    let open = UnitOpen { group, seed: MaskSeed::Unit([1; 32]), rows: RowForm::Switched };
+    frame(FrameType::UnitOpen, sequence, &body(&open))
 }
 
 fn bodies(sequence: u32, first: u32, count: u32) -> Vec<u8> {
@@ -242,7 +245,12 @@ fn units() {
     for group in [5, u32::MAX] {
         refused(WireError::Body, &[offline(), open_unit(1, group)]);
     }
-    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 32])]);
+    refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 33])]);
+    // A form of rows that there is not, and more than one.
+    for rows in [&[2][..], &[255, 1], &[0, 0]] {
+        let unit = [&[0; 33], rows].concat();
+        refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &unit)]);
+    }
     refused(WireError::Length, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 257])]);
     let open = [offline(), open_unit(1, 0)];
     let after = |last: Vec<u8>| [&open[..], &[last]].concat();
@@ -260,8 +268,13 @@ fn units() {
         let bad = changed(bodies(2, 0, 1), at, &vec![255; length]);
         refused(WireError::Residue, &after(bad));
     }
-    let small = Hello { max_payload: 247, ..hello(Purpose::Prepare { units: 1 }) };
-    refused(WireError::Length, &[opening(&small), open_unit(1, 0)]);
+    // Not one row fits.
+    for rows in FORMS {
+        let max_payload = BLOCK_PREFIX_BYTES as u32 + rows.row_bytes(16, 1) as u32 - 1;
+        let small = Hello { max_payload, ..hello(Purpose::Prepare { units: 1 }) };
+        let unit = body(&UnitOpen { group: 0, seed: MaskSeed::Unit([1; 32]), rows });
+        refused(WireError::Length, &[opening(&small), frame(FrameType::UnitOpen, 1, &unit)]);
+    }
 
     // Two units were announced; a third is too many.
     let two = [offline(), open_unit(1, 0), bodies(2, 0, 14), open_unit(3, 3), bodies(4, 0, 12)];

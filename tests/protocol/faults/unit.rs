@@ -3,7 +3,7 @@ use super::{FRAMES, Spoil, WELCOMES, Why, silent_after};
 use crate::harness::link::{LinkError, Loopback, honest};
 use crate::harness::model::TINY;
 use crate::harness::store::available;
-use crate::harness::unit::prepare_here;
+use crate::harness::unit::{FORMS, prepare_here};
 use crate::harness::wire;
 use device_client::prepare::PrepareError;
 use device_client::store::MemoryStore;
@@ -12,7 +12,7 @@ use device_client::unit::UnitError;
 use kernel::model::GroupId;
 use kernel::params::InsecureMasked16x1;
 use kernel::prime::{Delta, Prime, T};
-use kernel::wire::{FrameType, HEADER_BYTES, WireError};
+use kernel::wire::{FrameType, HEADER_BYTES, RowForm, WireError};
 
 fn why(error: PrepareError<LinkError>) -> Why {
     match error {
@@ -28,13 +28,8 @@ fn why(error: PrepareError<LinkError>) -> Why {
 const PLAIN: usize = 4 * 32;
 const ROWS_AT: usize = HEADER_BYTES + 8;
 
-/// What is wrong with a frame of rows.
-const ROWS: [(&str, Spoil, Why); 10] = [
-    (
-        "t itself",
-        |a| a.frame[ROWS_AT..][..4].copy_from_slice(&T::VALUE.to_le_bytes()),
-        Why::Wire(WireError::Residue),
-    ),
+/// What is wrong with a frame of full rows alone.
+const FULL_ROWS: [(&str, Spoil, Why); 3] = [
     (
         "Delta itself, first of a pair",
         |a| a.frame[ROWS_AT + PLAIN..][..4].copy_from_slice(&Delta::VALUE.to_le_bytes()),
@@ -56,6 +51,15 @@ const ROWS: [(&str, Spoil, Why); 10] = [
         },
         Why::Wire(WireError::Residue),
     ),
+];
+
+/// What is wrong with a frame of rows.
+const ROWS: [(&str, Spoil, Why); 7] = [
+    (
+        "t itself",
+        |a| a.frame[ROWS_AT..][..4].copy_from_slice(&T::VALUE.to_le_bytes()),
+        Why::Wire(WireError::Residue),
+    ),
     ("another first row", |a| a.frame[HEADER_BYTES] ^= 1, Why::Wire(WireError::Order)),
     ("no rows", |a| a.frame[HEADER_BYTES + 4] = 0, Why::Wire(WireError::Order)),
     ("too many rows", |a| a.frame[HEADER_BYTES + 7] = 255, Why::Wire(WireError::Order)),
@@ -64,10 +68,15 @@ const ROWS: [(&str, Spoil, Why); 10] = [
     ("an empty payload", |a| a.frame.truncate(HEADER_BYTES), Why::Closed),
 ];
 
+/// Frames of a unit's rows, at payloads of 1000 bytes.
+fn frames(form: RowForm, group: GroupId) -> usize {
+    TINY.shape(group).rows.div_ceil(992 / form.row_bytes(16, 1))
+}
+
 /// A preparation of two units, whose host spoils frame `target`.
-fn fails(name: &str, target: usize, spoil: Spoil, expected: Why) {
+fn fails(name: &str, form: RowForm, target: usize, spoil: Spoil, expected: Why) {
     let units = [GroupId(1), GroupId(3)];
-    let first = TINY.shape(units[0]).rows.div_ceil(4);
+    let first = frames(form, units[0]);
     let host = Loopback::new(
         &TINY.engine,
         Box::new(move |answer| {
@@ -79,8 +88,9 @@ fn fails(name: &str, target: usize, spoil: Spoil, expected: Why) {
         }),
     );
     let mut store = MemoryStore::new(&TINY.config);
-    let prepared = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 1, 1000);
-    assert_eq!(why(prepared.result.unwrap_err()), expected, "{name}, frame {target}");
+    let prepared =
+        prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, form, 1, 1000);
+    assert_eq!(why(prepared.result.unwrap_err()), expected, "{name}, {form:?}, frame {target}");
     silent_after(&host, target);
     // The unit that was finished is there; nothing of the other is.
     let kept = u32::from(target > first);
@@ -89,26 +99,30 @@ fn fails(name: &str, target: usize, spoil: Spoil, expected: Why) {
 
     // The store goes on.
     let host = Loopback::new(&TINY.engine, honest());
-    let prepared = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 2, 1000);
+    let prepared =
+        prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, form, 2, 1000);
     assert_eq!(prepared.result, Ok(()));
     assert_eq!(available(&store, &TINY.config), [0, 16 * (1 + kept), 0, 16, 0]);
 }
 
 #[test]
 fn wrong_frames_end_the_preparation() {
-    let [first, second] = [1, 3].map(|group| TINY.shape(GroupId(group)).rows.div_ceil(4));
-    // The welcome; the first, a middle and the last frame of either unit.
-    for (name, spoil, expected) in FRAMES {
-        for target in [0, 1, 2, first, first + 1, first + second] {
-            fails(name, target, spoil, expected);
+    for form in FORMS {
+        let [first, second] = [1, 3].map(|group| frames(form, GroupId(group)));
+        // The welcome; the first, a middle and the last frame of either unit.
+        for (name, spoil, expected) in FRAMES {
+            for target in [0, 1, 2, first, first + 1, first + second] {
+                fails(name, form, target, spoil, expected);
+            }
         }
-    }
-    for (name, spoil, expected) in WELCOMES {
-        fails(name, 0, spoil, expected);
-    }
-    for (name, spoil, expected) in ROWS {
-        for target in [1, 2, first + 1, first + 2] {
-            fails(name, target, spoil, expected);
+        for (name, spoil, expected) in WELCOMES {
+            fails(name, form, 0, spoil, expected);
+        }
+        let full = if form == RowForm::Full { &FULL_ROWS[..] } else { &[] };
+        for &(name, spoil, expected) in ROWS.iter().chain(full) {
+            for target in [1, 2, first + 1, first + 2] {
+                fails(name, form, target, spoil, expected);
+            }
         }
     }
 }
@@ -130,7 +144,15 @@ fn repeated_rows_end_the_preparation() {
     );
     let mut store = MemoryStore::new(&TINY.config);
     let units = [GroupId(0)];
-    let prepared = prepare_here::<InsecureMasked16x1>(&TINY, &host, &mut store, &units, 1, 1000);
+    let prepared = prepare_here::<InsecureMasked16x1>(
+        &TINY,
+        &host,
+        &mut store,
+        &units,
+        RowForm::Full,
+        1,
+        1000,
+    );
     assert_eq!(why(prepared.result.unwrap_err()), Why::Wire(WireError::Order));
     assert_eq!(available(&store, &TINY.config), [0; 5]);
 }

@@ -17,6 +17,9 @@ use kernel::stream::check_vector;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+/// Products of masks that a host keeps: of all models but the largest, all of them.
+const MASK_MEMORY: u64 = 64 << 20;
+
 /// A model with all that both sides and an omniscient test know of it.
 pub(crate) struct Model {
     pub(crate) config: ModelConfig,
@@ -135,6 +138,7 @@ impl Model {
             Some(Rows(weights.get(group.0 as usize)?.chunks_exact(columns)))
         };
         let engine = Engine::load_direct(Arc::new(cpu), config, digest, rows).unwrap();
+        let engine = engine.with_mask_memory(MASK_MEMORY);
         let mut bundle = vec![0_u64; file.len().div_ceil(8)];
         bytemuck::cast_slice_mut(&mut bundle)[..file.len()].copy_from_slice(file);
         Self { config, engine: Arc::new(engine), weights, bundle, bundle_bytes: file.len() }

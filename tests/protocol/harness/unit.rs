@@ -9,12 +9,16 @@ use device_client::prepare_direct::{
     prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
-use device_client::unit::{UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
+use kernel::stream::Entropy;
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, RowForm};
+
+/// The forms in which a device can ask for its rows.
+pub(crate) const FORMS: [RowForm; 2] = [RowForm::Full, RowForm::Switched];
 
 /// What came of a preparation: whether it ended in order, and each unit's verdict.
 pub(crate) struct Prepared<E> {
@@ -22,14 +26,34 @@ pub(crate) struct Prepared<E> {
     pub(crate) units: Vec<(GroupId, bool)>,
 }
 
-/// A preparation session over any stream, its randomness from `seed`, its frames of at most
-/// `payload` bytes.
+/// A preparation session over any stream, as the program has it, its randomness from `seed`, its frames
+/// of at most `payload` bytes.
 pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
+    form: RowForm,
     seed: u64,
+    payload: usize,
+) -> Prepared<Io::Error> {
+    // Either source of masks goes with one form, so that both are tried.
+    let masks = match form {
+        RowForm::Full => MaskSource::Unit,
+        RowForm::Switched => MaskSource::Model,
+    };
+    let entropy = &mut Rng(seed);
+    prepare_with::<S, _>(model, io, store, units, (masks, form), entropy, payload).await
+}
+
+/// The same with masks of either source, rows of either form, and any randomness.
+pub(crate) async fn prepare_with<S: MaskedSet, Io: Read + Write>(
+    model: &Model,
+    io: Io,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    (masks, rows): (MaskSource, RowForm),
+    entropy: &mut impl Entropy,
     payload: usize,
 ) -> Prepared<Io::Error> {
     let (mut words, mut noise) = (vec![0; unit_words::<S>()], vec![0; S::N]);
@@ -44,10 +68,11 @@ pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
             verdicts.push((group, kept));
         }
     };
-    let (bundle, mut entropy) = (model.bundle(), Rng(seed));
-    let result =
-        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, &mut entropy, memory, observe)
-            .await;
+    let bundle = model.bundle();
+    let result = prepare::<S, Scalar, _, _, _>(
+        io, &bundle, store, units, masks, rows, entropy, memory, observe,
+    )
+    .await;
     // Keys, masks and noise are gone, however it ended.
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0));
     Prepared { result, units: verdicts }
@@ -59,10 +84,11 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     host: &Loopback,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
+    form: RowForm,
     seed: u64,
     payload: usize,
 ) -> Prepared<LinkError> {
-    now(prepare_over::<S, _>(model, host.link(), store, units, seed, payload))
+    now(prepare_over::<S, _>(model, host.link(), store, units, form, seed, payload))
 }
 
 /// A preparation through direct mode over any stream, with frames of at most `payload` bytes.

@@ -1,9 +1,8 @@
 //! Frames as bytes, for those who read along and for those who lie.
 
+use kernel::glwe::{SWITCHED_BODY_BITS, SWITCHED_MASK_BITS};
 use kernel::params::{MASKED_LIMBS, ParameterId};
-use kernel::wire::{
-    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Header, pack_residues, packed_len, unpack_residues,
-};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Header, RowForm};
 
 pub(crate) fn header(frame: &[u8]) -> Header {
     Header::decode(frame[..HEADER_BYTES].try_into().unwrap()).unwrap()
@@ -38,32 +37,37 @@ pub(crate) fn set_words(frame: &mut [u8], words: &[u32]) {
     }
 }
 
-/// A frame of result rows, unpacked: for each row its two limbs, masks then body.
-pub(crate) fn rows(frame: &[u8], set: ParameterId) -> Vec<[Vec<u32>; 2]> {
-    let words = row_words(set);
-    let sizes = MASKED_LIMBS.map(|p| packed_len(p, words));
-    let rows = frame[WORDS_AT..].chunks_exact(sizes[0] + sizes[1]);
+/// A row's two limbs, masks then body: modulo t; modulo Delta or the low parts.
+pub(crate) type Row = [Vec<u32>; 2];
+
+/// A frame of result rows, unpacked.
+pub(crate) fn rows(frame: &[u8], form: RowForm, set: ParameterId) -> Vec<Row> {
+    let (degree, rank) = set.degree_and_rank();
+    let words = (rank + 1) * degree;
+    let rows = frame[WORDS_AT..].chunks_exact(form.row_bytes(degree, rank));
     rows.map(|row| {
-        let mut limbs = [vec![0; words], vec![0; words]];
-        let (plain, scale) = row.split_at(sizes[0]);
-        unpack_residues(MASKED_LIMBS[0], plain, &mut limbs[0]).unwrap();
-        unpack_residues(MASKED_LIMBS[1], scale, &mut limbs[1]).unwrap();
-        limbs
+        let (mut plain, mut scale) = (vec![0; words], vec![0; words]);
+        form.unpack_row(degree, row, [&mut plain, &mut scale]).unwrap();
+        [plain, scale]
     })
     .collect()
 }
 
 /// Puts the rows back, as many as there were.
-pub(crate) fn set_rows(frame: &mut [u8], set: ParameterId, rows: &[[Vec<u32>; 2]]) {
-    let sizes = MASKED_LIMBS.map(|p| packed_len(p, row_words(set)));
-    for (bytes, row) in frame[WORDS_AT..].chunks_exact_mut(sizes[0] + sizes[1]).zip(rows) {
-        let (plain, scale) = bytes.split_at_mut(sizes[0]);
-        pack_residues(MASKED_LIMBS[0], &row[0], plain).unwrap();
-        pack_residues(MASKED_LIMBS[1], &row[1], scale).unwrap();
+pub(crate) fn set_rows(frame: &mut [u8], form: RowForm, set: ParameterId, rows: &[Row]) {
+    let (degree, rank) = set.degree_and_rank();
+    let frame = frame[WORDS_AT..].chunks_exact_mut(form.row_bytes(degree, rank));
+    for (bytes, [plain, scale]) in frame.zip(rows) {
+        form.pack_row(degree, [plain, scale], bytes).unwrap();
     }
 }
 
-fn row_words(set: ParameterId) -> usize {
+/// The modulus of word `at` of a row's limb.
+pub(crate) fn row_modulus(form: RowForm, set: ParameterId, limb: usize, at: usize) -> u32 {
     let (degree, rank) = set.degree_and_rank();
-    (rank + 1) * degree
+    match (form, limb) {
+        (RowForm::Switched, 1) if at < rank * degree => 1 << SWITCHED_MASK_BITS,
+        (RowForm::Switched, 1) => 1 << SWITCHED_BODY_BITS,
+        _ => MASKED_LIMBS[limb].value(),
+    }
 }

@@ -3,29 +3,28 @@ use crate::harness::link::{Answer, Loopback, Tamper, honest};
 use crate::harness::model::TINY;
 use crate::harness::random::Rng;
 use crate::harness::store::available;
-use crate::harness::unit::prepare_here;
-use crate::harness::wire;
+use crate::harness::unit::{FORMS, prepare_here};
+use crate::harness::wire::{self, Row};
 use core::cell::Cell;
 use device_client::store::{CorrelationStore, MemoryStore};
 use kernel::bundle::CHECK_REPETITIONS;
+use kernel::glwe::SWITCHED_BODY_BITS;
 use kernel::model::GroupId;
 use kernel::ntt;
 use kernel::params::{InsecureMasked16x1, ParameterSet};
-use kernel::prime::{Delta, Prime, PrimeId, T};
-use kernel::wire::{Block, FrameType, HEADER_BYTES};
+use kernel::prime::{Delta, Prime, T};
+use kernel::wire::{BLOCK_PREFIX_BYTES, Block, FrameType, HEADER_BYTES, RowForm};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 type Set = InsecureMasked16x1;
 const N: usize = Set::N;
-/// Eight bodies or four rows to a frame.
+/// Eight bodies, four full rows or six switched ones to a frame.
 const PAYLOAD: usize = 1000;
-
-/// The ciphertext of a row: its limbs modulo t and Delta, each a mask polynomial, then the body.
-type Row = [Vec<u32>; 2];
 
 /// What a liar knows about the rows of a frame.
 struct Scene<'a> {
+    form: RowForm,
     group: GroupId,
     first_row: usize,
     /// The same rows of another unit.
@@ -35,40 +34,37 @@ struct Scene<'a> {
 /// Changes some of the rows of a frame.
 type Lie = fn(&mut Rng, &Scene<'_>, rows: &mut [Row]);
 
-fn modulus(limb: usize) -> u32 {
-    PrimeId::ALL[limb].value()
-}
-
 /// Another value for one word of a limb, from word `from` on.
-fn spoil(rng: &mut Rng, rows: &mut [Row], limb: usize, from: usize) {
-    let row = rng.below(rows.len());
-    rows[row][limb][from + rng.below(N)] = rng.residue(modulus(limb));
+fn spoil(rng: &mut Rng, scene: &Scene<'_>, rows: &mut [Row], limb: usize, from: usize) {
+    let (row, at) = (rng.below(rows.len()), from + rng.below(N));
+    rows[row][limb][at] = rng.residue(wire::row_modulus(scene.form, Set::ID, limb, at));
 }
 
-fn add(limb: usize, a: u32, b: u32) -> u32 {
-    if limb == 0 { T::add(a, b) } else { Delta::add(a, b) }
+/// Adds to word `at` of a limb, modulo what it is modulo.
+fn add(form: RowForm, row: &mut Row, limb: usize, at: usize, b: u32) {
+    let modulus = u64::from(wire::row_modulus(form, Set::ID, limb, at));
+    row[limb][at] = ((u64::from(row[limb][at]) + u64::from(b)) % modulus) as u32;
 }
 
 const KINDS: [(&str, Lie); 15] = [
-    ("a mask word modulo t", |rng, _, rows| spoil(rng, rows, 0, 0)),
-    ("a body word modulo t", |rng, _, rows| spoil(rng, rows, 0, N)),
-    ("a mask word modulo Delta", |rng, _, rows| spoil(rng, rows, 1, 0)),
-    ("a body word modulo Delta", |rng, _, rows| spoil(rng, rows, 1, N)),
-    ("one word by one", |rng, _, rows| {
+    ("a mask word modulo t", |rng, scene, rows| spoil(rng, scene, rows, 0, 0)),
+    ("a body word modulo t", |rng, scene, rows| spoil(rng, scene, rows, 0, N)),
+    ("a mask word of the other limb", |rng, scene, rows| spoil(rng, scene, rows, 1, 0)),
+    ("a body word of the other limb", |rng, scene, rows| spoil(rng, scene, rows, 1, N)),
+    ("one word by one", |rng, scene, rows| {
         let (row, limb) = (rng.below(rows.len()), rng.below(2));
-        let word = &mut rows[row][limb][rng.below(2 * N)];
-        *word = add(limb, *word, 1);
+        add(scene.form, &mut rows[row], limb, rng.below(2 * N), 1);
     }),
-    ("several words", |rng, _, rows| {
+    ("several words", |rng, scene, rows| {
         for _ in 0..2 + rng.below(6) {
             let (limb, from) = (rng.below(2), N * rng.below(2));
-            spoil(rng, rows, limb, from);
+            spoil(rng, scene, rows, limb, from);
         }
     }),
-    ("all words", |rng, _, rows| {
-        for limbs in rows {
-            for (limb, words) in limbs.iter_mut().enumerate() {
-                words.iter_mut().for_each(|word| *word = rng.residue(modulus(limb)));
+    ("all words", |rng, scene, rows| {
+        for (limb, words) in rows.iter_mut().flat_map(|row| row.iter_mut().enumerate()) {
+            for (at, word) in words.iter_mut().enumerate() {
+                *word = rng.residue(wire::row_modulus(scene.form, Set::ID, limb, at));
             }
         }
     }),
@@ -90,36 +86,44 @@ const KINDS: [(&str, Lie); 15] = [
         rows[row] = scene.older[row].clone();
     }),
     // Ciphertexts with small noise that hold something else: only the check can tell.
-    ("a sum of two rows", |rng, _, rows| {
+    ("a sum of two rows", |rng, scene, rows| {
         let (a, b) = (rng.below(rows.len()), rng.below(rows.len()));
         let other = rows[b].clone();
-        for (limb, (words, other)) in rows[a].iter_mut().zip(&other).enumerate() {
-            words.iter_mut().zip(other).for_each(|(word, &o)| *word = add(limb, *word, o));
+        for (limb, words) in other.iter().enumerate() {
+            for (at, &word) in words.iter().enumerate() {
+                add(scene.form, &mut rows[a], limb, at, word);
+            }
         }
     }),
-    ("a number added for one token", |rng, _, rows| {
+    ("a number added for one token", |rng, scene, rows| {
         let (row, token) = (rng.below(rows.len()), rng.below(N));
-        add_number(&mut rows[row], token, 1 + rng.residue(T::VALUE - 1));
+        add_number(scene.form, &mut rows[row], token, 1 + rng.residue(T::VALUE - 1));
     }),
     // What no host can do, since the check vectors are secret: the other vector still catches it.
     ("a lie that one check vector misses", |rng, scene, rows| {
         let u = TINY.check_vector(scene.group, rng.below(CHECK_REPETITIONS));
         let (a, b, token) = (rng.below(rows.len()), rng.below(rows.len()), rng.below(N));
-        add_number(&mut rows[a], token, u[scene.first_row + b]);
-        add_number(&mut rows[b], token, T::neg(u[scene.first_row + a]));
+        add_number(scene.form, &mut rows[a], token, u[scene.first_row + b]);
+        add_number(scene.form, &mut rows[b], token, T::neg(u[scene.first_row + a]));
     }),
 ];
 
 /// Adds a number to what a row's ciphertext holds for a token, without any noise.
-fn add_number(row: &mut Row, token: usize, number: u32) {
+fn add_number(form: RowForm, row: &mut Row, token: usize, number: u32) {
     let mut message = [0; N];
-    message[token] = T::mul(Delta::VALUE, number);
-    ntt::forward::<T>(&mut message);
-    row[0][N..].iter_mut().zip(message).for_each(|(b, m)| *b = T::add(*b, m));
+    // Both scales are multiples of the other limb's modulus, which sees nothing of it.
+    if form == RowForm::Full {
+        message[token] = T::mul(Delta::VALUE, number);
+        ntt::forward::<T>(&mut message);
+    } else {
+        message[token] = T::mul(1 << SWITCHED_BODY_BITS, number);
+    }
+    message.iter().enumerate().for_each(|(at, &m)| add(form, row, 0, N + at, m));
 }
 
 /// Lies in frame `target` of the session's first unit.
 fn liar(
+    form: RowForm,
     group: GroupId,
     target: usize,
     older: Vec<u8>,
@@ -132,32 +136,35 @@ fn liar(
             return;
         }
         if frames == target {
-            let rows = wire::rows(&answer.frame, Set::ID);
+            let rows = wire::rows(&answer.frame, form, Set::ID);
             let (block, _) = Block::split(&answer.frame[HEADER_BYTES..]).unwrap();
             let first_row = block.index as usize;
-            let scene = Scene { group, first_row, older: &wire::rows(&older, Set::ID) };
+            let older = &wire::rows(&older, form, Set::ID);
+            let scene = Scene { form, group, first_row, older };
             let mut lie = rows.clone();
             while lie == rows {
                 let (name, kind) = KINDS[rng.below(KINDS.len())];
                 kind(&mut rng, &scene, &mut lie);
                 told.set(name);
             }
-            wire::set_rows(&mut answer.frame, Set::ID, &lie);
+            wire::set_rows(&mut answer.frame, form, Set::ID, &lie);
         }
         frames += 1;
     })
 }
 
-/// Honest preparations, by their first group and their seed.
+/// Honest preparations, by the form of their rows, their first group and their seed.
 #[derive(Default)]
-struct Honest(HashMap<(u32, u64), Loopback>);
+struct Honest(HashMap<(usize, u32, u64), Loopback>);
 
 impl Honest {
-    fn of(&mut self, units: [GroupId; 2], seed: u64) -> &Loopback {
-        self.0.entry((units[0].0, seed)).or_insert_with(|| {
+    fn of(&mut self, form: usize, units: [GroupId; 2], seed: u64) -> &Loopback {
+        self.0.entry((form, units[0].0, seed)).or_insert_with(|| {
             let host = Loopback::new(&TINY.engine, honest());
             let mut store = MemoryStore::new(&TINY.config);
-            let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, seed, PAYLOAD);
+            let form = FORMS[form];
+            let prepared =
+                prepare_here::<Set>(&TINY, &host, &mut store, &units, form, seed, PAYLOAD);
             assert_eq!(
                 (prepared.result, prepared.units),
                 (Ok(()), units.map(|g| (g, true)).into())
@@ -169,19 +176,22 @@ impl Honest {
     /// A preparation of two units, one row frame of the first of which is a lie.
     fn lie(&mut self, mut rng: Rng) -> (&'static str, bool) {
         let groups = TINY.config.group_count();
+        let form = rng.below(FORMS.len());
         let first = rng.below(groups as usize) as u32;
         let units = [GroupId(first), GroupId((first + 1) % groups)];
         let seed = rng.below(8) as u64;
-        let older = self.of(units, seed + 1).down();
-        let honest = self.of(units, seed).clone();
+        let older = self.of(form, units, seed + 1).down();
+        let honest = self.of(form, units, seed).clone();
+        let form = FORMS[form];
 
-        let frames = TINY.shape(units[0]).rows.div_ceil(4);
+        let row_bytes = form.row_bytes(N, Set::K);
+        let frames = TINY.shape(units[0]).rows.div_ceil((PAYLOAD - BLOCK_PREFIX_BYTES) / row_bytes);
         let target = rng.below(frames);
         let told = Rc::new(Cell::new(""));
-        let tamper = liar(units[0], target, older[1 + target].clone(), rng, Rc::clone(&told));
+        let tamper = liar(form, units[0], target, older[1 + target].clone(), rng, Rc::clone(&told));
         let host = Loopback::new(&TINY.engine, tamper);
         let mut store = MemoryStore::new(&TINY.config);
-        let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, seed, PAYLOAD);
+        let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, form, seed, PAYLOAD);
         let kind = told.get();
         assert_eq!(prepared.result, Ok(()), "{kind}");
         assert_eq!(prepared.units, [(units[0], false), (units[1], true)], "{kind}: not caught");
@@ -204,28 +214,37 @@ fn every_lie_about_a_unit_is_caught() {
 /// decryption takes off, and the correlations stay exact.
 #[test]
 fn small_noise_in_both_limbs_is_harmless() {
-    let tamper: Tamper = Box::new(|answer| {
+    FORMS.into_iter().for_each(small_noise_is_harmless);
+}
+
+fn small_noise_is_harmless(form: RowForm) {
+    let tamper: Tamper = Box::new(move |answer| {
         if wire::header(&answer.frame).frame != FrameType::UnitRows {
             return;
         }
-        let mut rows = wire::rows(&answer.frame, Set::ID);
+        let mut rows = wire::rows(&answer.frame, form, Set::ID);
         for (i, row) in rows.iter_mut().enumerate() {
-            let noise = |j: usize| (1000 * (i + 1) * (j + 1)) as i32 * [1, -1][j % 2];
+            let switched = form == RowForm::Switched;
+            let size = |j: usize| if switched { 1 } else { (1000 * (i + 1) * (j + 1)) as i32 };
+            let noise = |j: usize| size(j) * [1, -1][j % 2];
             let mut plain: [u32; N] = core::array::from_fn(|j| T::from_i32(noise(j)));
             let mut scale: [u32; N] = core::array::from_fn(|j| Delta::from_i32(noise(j)));
-            ntt::forward::<T>(&mut plain);
-            ntt::forward::<Delta>(&mut scale);
+            if switched {
+                scale = core::array::from_fn(|j| noise(j) as u32 & 7);
+            } else {
+                ntt::forward::<T>(&mut plain);
+                ntt::forward::<Delta>(&mut scale);
+            }
             for (limb, noise) in [plain, scale].iter().enumerate() {
-                let body = row[limb][N..].iter_mut().zip(noise);
-                body.for_each(|(b, &e)| *b = add(limb, *b, e));
+                noise.iter().enumerate().for_each(|(j, &e)| add(form, row, limb, N + j, e));
             }
         }
-        wire::set_rows(&mut answer.frame, Set::ID, &rows);
+        wire::set_rows(&mut answer.frame, form, Set::ID, &rows);
     });
     let host = Loopback::new(&TINY.engine, tamper);
     let mut store = MemoryStore::new(&TINY.config);
     let units: Vec<_> = TINY.config.groups().collect();
-    let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, 1, PAYLOAD);
+    let prepared = prepare_here::<Set>(&TINY, &host, &mut store, &units, form, 1, PAYLOAD);
     assert_eq!(prepared.result, Ok(()));
     assert!(prepared.units.iter().all(|(_, kept)| *kept));
     assert_eq!(available(&store, &TINY.config), [N as u32; 5]);

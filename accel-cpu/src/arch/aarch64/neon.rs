@@ -27,6 +27,13 @@ impl Kernels for Neon {
         });
     }
 
+    fn dot_bytes(&self, rows: &[&[i8]], _: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]) {
+        with_height!(rows, rows => {
+            // SAFETY: `self` exists only where the feature was detected.
+            sums.copy_from_slice(&unsafe { dot_bytes(rows, column) });
+        });
+    }
+
     fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
         for (rows, sums) in rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)) {
             with_height!(rows, rows => {
@@ -87,6 +94,28 @@ fn dot<const H: usize>(rows: [&[i8]; H], column: &[Column]) -> [[i32; 4]; H] {
         *out = vaddvq_s32(*totals);
     }
     out
+}
+
+/// The sums of `rows[r] . column`.
+#[target_feature(enable = "neon")]
+fn dot_bytes<const H: usize>(rows: [&[i8]; H], column: &[[u8; PLANE]]) -> [i32; H] {
+    let mut chunks = [&[][..]; H];
+    for (chunks, row) in chunks.iter_mut().zip(rows) {
+        *chunks = &row.as_chunks::<PLANE>().0[..column.len()];
+    }
+    let mut sums = [[vdupq_n_s32(0); 2]; H];
+    for (k, bytes) in column.iter().enumerate() {
+        for i in 0..PLANE / 16 {
+            let bytes = widen(&bytes.as_chunks::<16>().0[i].map(|byte| byte as i8));
+            for (sums, chunks) in sums.iter_mut().zip(chunks) {
+                let weights = widen(&chunks[k].as_chunks::<16>().0[i]);
+                for part in 0..2 {
+                    sums[part] = multiply_add(sums[part], bytes[part], weights[part]);
+                }
+            }
+        }
+    }
+    sums.map(|[a, b]| vaddvq_s32(vaddq_s32(a, b)))
 }
 
 /// `sums[r] += rows[r] . columns`.

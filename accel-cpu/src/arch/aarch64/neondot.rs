@@ -30,6 +30,13 @@ impl Kernels for NeonDot {
         });
     }
 
+    fn dot_bytes(&self, rows: &[&[i8]], _: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]) {
+        with_height!(rows, rows => {
+            // SAFETY: `self` exists only where the features were detected.
+            sums.copy_from_slice(&unsafe { dot_bytes(rows, column) });
+        });
+    }
+
     fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
         with_height!(rows, rows => {
             for four in 0..TILE / 4 {
@@ -67,6 +74,26 @@ fn dot<const H: usize>(rows: [&[i8]; H], column: &[Column]) -> [[i32; 4]; H] {
         *out = vaddvq_s32(*sums);
     }
     out
+}
+
+/// The sums of `rows[r] . column`.
+#[target_feature(enable = "neon,dotprod")]
+fn dot_bytes<const H: usize>(rows: [&[i8]; H], column: &[[u8; PLANE]]) -> [i32; H] {
+    let mut chunks = [&[][..]; H];
+    for (chunks, row) in chunks.iter_mut().zip(rows) {
+        *chunks = &row.as_chunks::<PLANE>().0[..column.len()];
+    }
+    let mut sums = [[vdupq_n_s32(0); 2]; H];
+    for (k, bytes) in column.iter().enumerate() {
+        for i in 0..PLANE / 16 {
+            let bytes = load(&bytes.as_chunks::<16>().0[i].map(|byte| byte as i8));
+            for (sums, chunks) in sums.iter_mut().zip(chunks) {
+                let weights = load(&chunks[k].as_chunks::<16>().0[i]);
+                sums[i % 2] = multiply_add(sums[i % 2], bytes, weights);
+            }
+        }
+    }
+    sums.map(|[a, b]| vaddvq_s32(vaddq_s32(a, b)))
 }
 
 /// `sums[r] += rows[r] . columns`, plane by plane, for one of the four times four columns.

@@ -25,6 +25,13 @@ impl Kernels for Avx2 {
         });
     }
 
+    fn dot_bytes(&self, rows: &[&[i8]], next: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]) {
+        with_height!(rows, rows => {
+            // SAFETY: `self` exists only where the feature was detected.
+            sums.copy_from_slice(&unsafe { dot_bytes(rows, next, column) });
+        });
+    }
+
     fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
         for (rows, sums) in rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)) {
             with_height!(rows, rows => {
@@ -90,6 +97,39 @@ macro_rules! loops {
                 *out = add_lanes(totals);
             }
             out
+        }
+
+        /// The sums of `rows[r] . column`.
+        #[target_feature(enable = $features)]
+        fn dot_bytes<const H: usize>(
+            rows: [&[i8]; H],
+            next: &[i8],
+            column: &[[u8; PLANE]],
+        ) -> [i32; H] {
+            let next = next.as_chunks::<PLANE>().0.as_chunks::<H>().0;
+            let mut chunks = [&[][..]; H];
+            for (chunks, row) in chunks.iter_mut().zip(rows) {
+                *chunks = &row.as_chunks::<PLANE>().0[..column.len()];
+            }
+            let mut sums = [[_mm256_setzero_si256(); 2]; H];
+            for (k, bytes) in column.iter().enumerate() {
+                if let Some(next) = next.get(k) {
+                    for line in next {
+                        _mm_prefetch::<_MM_HINT_T0>(line.as_ptr());
+                    }
+                }
+                for i in 0..PLANE / 16 {
+                    let bytes = bytes.as_chunks::<16>().0[i].map(|byte| byte as i8);
+                    let bytes = widen(&bytes);
+                    for (sums, chunks) in sums.iter_mut().zip(chunks) {
+                        let weights = widen(&chunks[k].as_chunks::<16>().0[i]);
+                        let turn = if H == 1 { i % 2 } else { 0 };
+                        sums[turn] = $multiply_add(sums[turn], bytes, weights);
+                    }
+                }
+            }
+            let zero = _mm256_setzero_si256();
+            sums.map(|[a, b]| add_lanes([_mm256_add_epi32(a, b), zero, zero, zero])[0])
         }
 
         /// `sums[r] += rows[r] . columns`.

@@ -30,6 +30,13 @@ impl Kernels for Avx512Vnni {
         });
     }
 
+    fn dot_bytes(&self, rows: &[&[i8]], next: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]) {
+        with_height!(rows, rows => {
+            // SAFETY: `self` exists only where the features were detected.
+            sums.copy_from_slice(&unsafe { dot_bytes(rows, next, column) });
+        });
+    }
+
     fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
         with_height!(rows, rows => {
             // SAFETY: `self` exists only where the features were detected.
@@ -71,6 +78,34 @@ fn dot<const H: usize>(rows: [&[i8]; H], next: &[i8], column: &[Column]) -> [[i3
         *totals = add_lanes(sums);
     }
     totals
+}
+
+/// The sums of `rows[r] . column`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn dot_bytes<const H: usize>(rows: [&[i8]; H], next: &[i8], column: &[[u8; PLANE]]) -> [i32; H] {
+    let next = next.as_chunks::<PLANE>().0.as_chunks::<H>().0;
+    let mut chunks = [&[][..]; H];
+    for (chunks, row) in chunks.iter_mut().zip(rows) {
+        *chunks = &row.as_chunks::<PLANE>().0[..column.len()];
+    }
+    let mut sums = [[_mm512_setzero_si512(); 2]; H];
+    // Sums of its own every other time: alone, a row waits less for them.
+    for (pair, column) in column.chunks(2).enumerate() {
+        for (turn, bytes) in column.iter().enumerate() {
+            let k = 2 * pair + turn;
+            if let Some(next) = next.get(k) {
+                for line in next {
+                    _mm_prefetch::<_MM_HINT_T0>(line.as_ptr());
+                }
+            }
+            // SAFETY: `bytes` is 64 bytes long; the load needs no alignment.
+            let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+            for (sums, chunks) in sums.iter_mut().zip(chunks) {
+                sums[turn] = _mm512_dpbusd_epi32(sums[turn], bytes, load(&chunks[k]));
+            }
+        }
+    }
+    sums.map(|[a, b]| _mm512_reduce_add_epi32(_mm512_add_epi32(a, b)))
 }
 
 /// The sums of the 16 lanes of each of four vectors.

@@ -24,6 +24,13 @@ impl Kernels for AvxVnni {
         });
     }
 
+    fn dot_bytes(&self, rows: &[&[i8]], next: &[i8], column: &[[u8; PLANE]], sums: &mut [i32]) {
+        with_height!(rows, rows => {
+            // SAFETY: `self` exists only where the features were detected.
+            sums.copy_from_slice(&unsafe { dot_bytes(rows, next, column) });
+        });
+    }
+
     fn multiply(&self, rows: &[&[i8]], columns: &[Step], sums: &mut [Sums]) {
         for (rows, sums) in rows.chunks(HEIGHT).zip(sums.chunks_mut(HEIGHT)) {
             with_height!(rows, rows => {

@@ -1,0 +1,242 @@
+//! Units under the model's seed: what a host keeps changes its work, and not a bit of its answers.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
+
+use host_server::engine::{Engine, UnitJob, UnitTile};
+use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, Reference, RowSource};
+use kernel::bundle::ModelDigest;
+use kernel::model::{GroupId, ModelConfig};
+use kernel::params::{MASKED_LIMBS, ParameterId};
+use kernel::prime::PrimeId;
+use kernel::stream::PublicSeed;
+use kernel::wire::{Block, MaskSeed, RowForm, body_bytes, pack_residues, row_bytes};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+const DIGEST: ModelDigest = ModelDigest([6; 32]);
+/// The head's rows make several blocks of work in every set but that of tests.
+const CONFIG: ModelConfig = ModelConfig {
+    vocab: 2100,
+    hidden: 4,
+    layers: 1,
+    heads: 1,
+    kv_heads: 1,
+    head_dim: 4,
+    intermediate: 4,
+    context: 32,
+    rms_eps: 1e-5,
+};
+const HEAD: GroupId = GroupId(4);
+const GROUPS: [GroupId; 5] = [GroupId(0), GroupId(1), GroupId(2), GroupId(3), HEAD];
+const SMALL: ParameterId = ParameterId::Masked256x16;
+const LARGE: ParameterId = ParameterId::Masked4096x1;
+const PLENTY: u64 = 1 << 30;
+
+/// The reference, which counts the words of its products of masks.
+#[derive(Default)]
+struct Counting {
+    inner: Reference,
+    words: AtomicU64,
+}
+
+impl Accelerator for Counting {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("counting", 100)
+    }
+
+    fn load(&self, m: usize, n: usize, rows: &mut dyn RowSource) -> Result<MatrixId, AccelError> {
+        self.inner.load(m, n, rows)
+    }
+
+    fn unload(&self, matrix: MatrixId) -> Result<(), AccelError> {
+        self.inner.unload(matrix)
+    }
+
+    fn product(
+        &self,
+        matrix: MatrixId,
+        rows: Range<usize>,
+        p: PrimeId,
+        x: &[u32],
+        columns: usize,
+        out: &mut [u32],
+    ) -> Result<(), AccelError> {
+        self.inner.product(matrix, rows, p, x, columns, out)
+    }
+
+    fn product_seeded(
+        &self,
+        matrix: MatrixId,
+        rows: Range<usize>,
+        p: PrimeId,
+        seed: &PublicSeed,
+        columns: Range<usize>,
+        out: &mut [u32],
+    ) -> Result<(), AccelError> {
+        self.words.fetch_add(out.len() as u64, Relaxed);
+        self.inner.product_seeded(matrix, rows, p, seed, columns, out)
+    }
+
+    fn columns(&self, matrix: MatrixId) -> Result<usize, AccelError> {
+        self.inner.columns(matrix)
+    }
+}
+
+/// Rows that all differ, of one group.
+struct Rows(u32);
+
+impl RowSource for Rows {
+    fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
+        for weight in row {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *weight = (self.0 >> 24) as i8;
+        }
+        Ok(())
+    }
+}
+
+struct Host {
+    engine: Engine,
+    counter: Arc<Counting>,
+}
+
+impl Host {
+    fn keeping(bytes: u64) -> Self {
+        let counter = Arc::new(Counting::default());
+        let rows = |group: GroupId| Some(Rows(group.0));
+        let engine = Engine::load(counter.clone(), CONFIG, DIGEST, rows).unwrap();
+        Self { engine: engine.with_mask_memory(bytes), counter }
+    }
+
+    /// The rows of a unit, whose bodies come from `number`, in frames of `payload` bytes.
+    fn unit(
+        &self,
+        (group, set): (GroupId, ParameterId),
+        seed: MaskSeed,
+        number: u32,
+        payload: usize,
+    ) -> Vec<u8> {
+        let mut job = UnitJob::new(&self.engine, group, set, seed, RowForm::Full, payload).unwrap();
+        job.set_aside().unwrap();
+        let (columns, (degree, rank)) = (job.shape().columns, set.degree_and_rank());
+        let at_once = (1 + payload % 3).min(columns);
+        for first in (0..columns).step_by(at_once) {
+            let count = at_once.min(columns - first);
+            let mut bodies = Block { index: first as u32, count: count as u32 }.encode().to_vec();
+            for j in first..first + count {
+                bodies.extend(body(degree, number + j as u32));
+            }
+            assert_eq!(job.receive(&bodies).unwrap(), first + count == columns);
+        }
+        let mut rows = Vec::new();
+        loop {
+            match job.step(&self.engine).unwrap() {
+                UnitTile::Computed => {}
+                UnitTile::Rows(payload) => {
+                    let (block, packed) = Block::split(&payload).unwrap();
+                    assert_eq!(block.index as usize * row_bytes(degree, rank), rows.len());
+                    rows.extend(packed);
+                }
+                UnitTile::Finished => break,
+            }
+        }
+        assert_eq!(rows.len(), job.shape().rows * row_bytes(degree, rank));
+        rows
+    }
+
+    /// Words of the products of masks since it was asked last.
+    fn worked(&self) -> u64 {
+        self.counter.words.swap(0, Relaxed)
+    }
+}
+
+/// A packed body of any words.
+fn body(degree: usize, number: u32) -> Vec<u8> {
+    let mut out = vec![0; body_bytes(degree)];
+    let (plain, scale) = out.split_at_mut(4 * degree);
+    for (p, bytes) in MASKED_LIMBS.into_iter().zip([plain, scale]) {
+        let words: Vec<u32> = (0..degree as u32)
+            .map(|i| (i + 1).wrapping_mul(0x9e37_79b9 ^ number) % p.value())
+            .collect();
+        pack_residues(p, &words, bytes).unwrap();
+    }
+    out
+}
+
+/// Words of W A.
+fn mask_words(group: GroupId, set: ParameterId) -> u64 {
+    let (degree, rank) = set.degree_and_rank();
+    (2 * CONFIG.shape(group).unwrap().rows * degree * rank) as u64
+}
+
+#[test]
+fn answers_are_the_same_to_the_byte_whatever_is_kept() {
+    let (keeps, forgets) = (Host::keeping(PLENTY), Host::keeping(0));
+    for (group, set) in [(HEAD, SMALL), (HEAD, LARGE), (GroupId(1), LARGE), (GroupId(1), SMALL)] {
+        let own = MaskSeed::Unit(PublicSeed::of_model(DIGEST, set).0);
+        for (number, payload) in [(1, 1 << 20), (1, 100_000), (77, 65_537)] {
+            let expected = forgets.unit((group, set), own, number, 1 << 20);
+            for host in [&keeps, &forgets] {
+                let rows = host.unit((group, set), MaskSeed::Model, number, payload);
+                assert!(rows == expected, "{group:?} {set:?}, {payload} bytes a frame");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_masks_of_a_group_and_set_are_multiplied_once() {
+    let host = Host::keeping(PLENTY);
+    for set in [SMALL, LARGE] {
+        for group in GROUPS {
+            let words = mask_words(group, set);
+            for expected in [words, 0, 0] {
+                host.unit((group, set), MaskSeed::Model, 5, 1 << 20);
+                assert_eq!(host.worked(), expected);
+            }
+            // A unit with a seed of its own neither finds nor leaves anything, were it the same one.
+            let own = MaskSeed::Unit(PublicSeed::of_model(DIGEST, set).0);
+            host.unit((group, set), own, 5, 1 << 20);
+            assert_eq!(host.worked(), words);
+        }
+    }
+}
+
+#[test]
+fn no_more_is_kept_than_there_is_memory_for() {
+    // A block holds up to half a buffer of 64 MiB.
+    const BLOCK: u64 = 32 << 20;
+    let all: u64 = GROUPS.iter().map(|&group| 4 * mask_words(group, SMALL)).sum();
+    for memory in [0, 300, 1 << 20, all / 2, 4 * mask_words(HEAD, SMALL), 2 * all] {
+        let host = Host::keeping(memory);
+        let mut kept = 0;
+        for round in 0..2 {
+            kept = 0;
+            for group in GROUPS.into_iter().rev() {
+                host.unit((group, SMALL), MaskSeed::Model, round, 1 << 20);
+                kept += 4 * (mask_words(group, SMALL) - host.worked());
+            }
+        }
+        assert!(kept <= memory, "{kept} of {all} bytes in {memory}");
+        assert!(kept == all || kept + BLOCK > memory, "{kept} of {all} bytes in {memory}");
+    }
+}
+
+#[test]
+fn units_at_the_same_time_share_what_is_kept() {
+    let host = Host::keeping(40 << 20);
+    let alone = Host::keeping(0);
+    let units = [(HEAD, SMALL), (GroupId(0), SMALL), (GroupId(2), LARGE), (HEAD, SMALL)];
+    std::thread::scope(|scope| {
+        for (number, unit) in (0..).zip(units) {
+            let (host, alone) = (&host, &alone);
+            scope.spawn(move || {
+                let expected = alone.unit(unit, MaskSeed::Model, number, 1 << 20);
+                for payload in [1 << 20, 70_000] {
+                    assert!(host.unit(unit, MaskSeed::Model, number, payload) == expected);
+                }
+            });
+        }
+    });
+}

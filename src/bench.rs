@@ -1,0 +1,142 @@
+//! `subrosa bench`: what privacy costs on this machine, on weights that are made up.
+
+mod device;
+mod direct;
+mod host;
+mod report;
+mod series;
+mod shape;
+mod timed;
+mod token;
+mod weights;
+
+pub(crate) use shape::Shape;
+
+use crate::cli::Bench;
+use crate::interrupt::Interrupts;
+use crate::progress;
+use accel_cpu::Cpu;
+use anyhow::{Result, ensure};
+use direct::Direct;
+use host::Group;
+use kernel::accel::Accelerator;
+use kernel::model::ModelConfig;
+use report::{KINDS, Kind, LEGEND, Summary, Traffic};
+use std::io::Write;
+
+/// Bytes of weights that are held, about, where nothing is said: many times a cache.
+const WORKING_SET: usize = 1600 << 20;
+/// Rounds of direct mode, whose products take long.
+const DIRECT_ROUNDS: usize = 3;
+
+/// Layers that fill the working set, or all.
+fn usual_layers(config: &ModelConfig) -> u32 {
+    let of_layer: usize = config
+        .groups()
+        .take(kernel::model::GROUPS_PER_LAYER as usize)
+        .filter_map(|group| config.shape(group))
+        .map(|shape| shape.rows * shape.columns)
+        .sum();
+    (WORKING_SET.div_ceil(of_layer) as u32).clamp(1, config.layers)
+}
+
+/// Runs whole tokens, and prints.
+pub(crate) fn run_token(options: &Bench, interrupts: &Interrupts) -> Result<()> {
+    let tokens = token::run(options, interrupts)?;
+    let mut out = std::io::stdout().lock();
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&tokens)?)?;
+    } else {
+        write!(out, "{tokens}")?;
+    }
+    ensure!(
+        tokens.is_identical(),
+        "the private run differs from the run in the clear: this is a bug"
+    );
+    Ok(())
+}
+
+/// Measures, and prints.
+pub(crate) fn run(options: &Bench) -> Result<()> {
+    let config = options.shape.config();
+    let layers = options.layers.unwrap_or_else(|| usual_layers(&config));
+    ensure!(
+        layers <= config.layers,
+        "the model has {} layers: --layers is too large",
+        config.layers
+    );
+    let mut builder = Cpu::builder().threads(options.threads.into());
+    if let Some(level) = options.level {
+        builder = builder.level(level);
+    }
+    let cpu = builder.build()?;
+    let rounds = options.rounds as usize;
+
+    let steps = (KINDS.len() * (rounds + 2)) as u64;
+    let bar = progress::count("bench", steps);
+    let mut groups = Vec::new();
+    for kind in KINDS {
+        groups.extend(Group::new(&cpu, &config, kind, layers, !options.no_huge_pages)?);
+        bar.inc(1);
+    }
+    let mut device = device::Times::default();
+    for _ in 0..rounds {
+        for group in &mut groups {
+            group.round(&cpu)?;
+            bar.inc(1);
+        }
+        device.round(config.groups().filter_map(|group| config.shape(group)))?;
+    }
+    let mut direct = Direct::new(&cpu, &groups, options.encoded_memory)?;
+    let mut products = Vec::new();
+    for group in &groups {
+        products.push(direct.measure(&cpu, group, DIRECT_ROUNDS)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+
+    let weight_bytes = groups.iter().map(|g| (g.weights() * g.of_model as usize) as u64).sum();
+    let mut summary = Summary {
+        shape: options.shape,
+        backend: cpu.capabilities().name,
+        threads: cpu.threads(),
+        rounds,
+        layers_run: layers,
+        layers: config.layers,
+        huge_pages: !options.no_huge_pages,
+        weight_bytes,
+        read_seconds: 0.0,
+        plain_seconds: 0.0,
+        online_seconds: 0.0,
+        offline_seconds: 0.0,
+        direct_seconds: 0.0,
+        online_over_plain: 0.0,
+        online_over_read: 0.0,
+        offline_mac_per_s: 0.0,
+        offline_over_int8_peak: 0.0,
+        direct_over_plain: 0.0,
+        device_share: 0.0,
+        device_online_seconds: 0.0,
+        device_offline_seconds: 0.0,
+        device_direct_seconds: 0.0,
+        online_bytes: Traffic::default(),
+        offline_bytes: Traffic::default(),
+        direct_bytes: Traffic::default(),
+        direct_key_bytes: direct.key_bytes,
+        stored_bytes: 0,
+        peak_rss_bytes: None,
+        groups: groups.iter().zip(&products).map(|(g, p)| Kind::new(g, p)).collect(),
+    };
+    summary.sum_up(&device, &products);
+    let mut out = std::io::stdout().lock();
+    if options.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        eprintln!(
+            "{}, {} threads, medians of {rounds} rounds. {LEGEND}.\n",
+            summary.backend, summary.threads
+        );
+        write!(out, "{summary}")?;
+    }
+    Ok(())
+}
