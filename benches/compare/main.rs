@@ -13,7 +13,7 @@ use kernel::params::{Direct4096 as Set, DirectSet, ParameterSet};
 use kernel::prime::{Prime, T};
 use kernel::stream::Seed;
 use kernel::trace::Layout;
-use kernel::wire::{BLOCK_PREFIX_BYTES, direct_payloads};
+use kernel::wire::{BLOCK_PREFIX_BYTES, MAX_PAYLOAD, REPLY_PREFIX_BYTES, direct_payloads};
 
 /// Ticks of `/proc/self/stat` in a second.
 const TICKS: f64 = 100.0;
@@ -106,7 +106,7 @@ fn main() -> Result<()> {
         Ok(())
     })?;
     let shape = DirectShape::of_set::<Set>();
-    let (up, down) = direct_payloads(&shape, &layout, (m, n), 1);
+    let (up, down) = direct_payloads(&shape, &layout, (m, n), 1, MAX_PAYLOAD);
     let key_bytes = automorphisms(&[layout]).len() * Set::GADGET * shape.body_bytes();
     let wrong =
         y.iter().zip(&expected).filter(|(y, expected)| T::centre(**y) != **expected).count();
@@ -123,7 +123,7 @@ fn main() -> Result<()> {
             "decrypt_seconds": decrypt_seconds,
             "key_bytes": key_bytes,
             "up_bytes": up - BLOCK_PREFIX_BYTES,
-            "down_bytes": down - BLOCK_PREFIX_BYTES,
+            "down_bytes": down.bytes() - REPLY_PREFIX_BYTES * down.count(),
             "encoded_bytes": encoded_bytes,
             "wrong_outputs": wrong,
         })

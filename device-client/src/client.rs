@@ -35,7 +35,7 @@ pub struct Client<'a, M: Mode, K: Connector> {
     link: Option<Transport<K::Io>>,
     /// The request under way; kept until it is answered.
     request: &'a mut [u8],
-    /// Openings of a session, and answers.
+    /// Openings of a session, and frames of answers.
     reply: &'a mut [u8],
     bytes_up: u64,
     bytes_down: u64,
@@ -133,15 +133,19 @@ impl<'a, M: Mode, K: Connector> Client<'a, M, K> {
         let link = self.link.as_mut().ok_or(TransportError::Closed)?;
         let result = async {
             link.send(&self.request[..length]).await?;
-            link.receive(self.reply).await
+            loop {
+                let (header, payload) = link.receive(self.reply).await?;
+                self.connector.answered();
+                if self.session.response(&header, payload, y)? {
+                    return Ok(());
+                }
+            }
         }
         .await;
         self.bytes_up += link.bytes_up;
         self.bytes_down += link.bytes_down;
         (link.bytes_up, link.bytes_down) = (0, 0);
-        let (header, payload) = result?;
-        self.connector.answered();
-        Ok(self.session.response(&header, payload, y)?)
+        result
     }
 
     /// Bytes sent and received, broken links included.

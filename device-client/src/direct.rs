@@ -21,14 +21,16 @@ use crate::session::{Mode, Product, Session, SessionError};
 use kernel::bundle::DeviceBundle;
 use kernel::direct::DirectShape;
 use kernel::mask::centre_into;
+use kernel::model::ModelConfig;
 use kernel::params::{DirectSet, ParameterId};
 use kernel::prime::{Prime, T};
 use kernel::ring::RingOps;
 use kernel::schedule::Schedule;
 use kernel::stream::Seed;
-use kernel::trace::{Layout, session_automorphisms};
+use kernel::trace::{Layout, session_automorphisms, session_products};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, DirectSeeds, Purpose, SessionId, WireError, direct_payloads, result_bytes,
+    BLOCK_PREFIX_BYTES, DirectSeeds, MAX_PAYLOAD, Purpose, ReplyFrames, SessionId, WireError,
+    direct_payloads,
 };
 
 /// A session in direct mode.
@@ -37,6 +39,8 @@ pub type DirectSession<'a, S, R> = Session<'a, Direct<'a, S, R>>;
 /// Numbers under the lattice scheme.
 pub struct Direct<'a, S: DirectSet, R: RingOps> {
     cipher: Cipher<'a, S, R>,
+    /// Payload bytes of answers' frames, at most.
+    max_payload: usize,
 }
 
 impl<S: DirectSet, R: RingOps> core::fmt::Debug for Direct<'_, S, R> {
@@ -87,7 +91,7 @@ impl<'a, S: DirectSet, R: RingOps> Direct<'a, S, R> {
         }
         exact::check_exact::<S>(bundle, schedule)?;
         let keys = session_automorphisms(config, schedule, S::N);
-        Ok(Self { cipher: Cipher::new(keys, seed, memory)? })
+        Ok(Self { cipher: Cipher::new(keys, seed, memory)?, max_payload: MAX_PAYLOAD })
     }
 
     pub(crate) const fn seeds(&self) -> DirectSeeds {
@@ -136,6 +140,23 @@ impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
         }
     }
 
+    fn limit(
+        &mut self,
+        config: &ModelConfig,
+        schedule: &Schedule,
+        bytes: usize,
+    ) -> Result<(), SessionError> {
+        let fits = session_products(config, schedule).all(|(_, shape, tokens)| {
+            let (.., reply) = plan::<S>((shape.rows, shape.columns), tokens, bytes);
+            reply.largest_payload() <= bytes
+        });
+        if !fits {
+            return Err(SessionError::Chunk);
+        }
+        self.max_payload = bytes;
+        Ok(())
+    }
+
     fn opening_frames(&self) -> u32 {
         self.cipher.key_frames()
     }
@@ -150,9 +171,10 @@ impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
         x: &[i32],
         payload: &mut [u8],
     ) -> Result<usize, SessionError> {
-        let (layout, (length, _)) = plan::<S>(product);
+        let Product { tokens, rows, columns: n, .. } = *product;
+        let (layout, request, _) = plan::<S>((rows, n), tokens, self.max_payload);
+        let length = request - BLOCK_PREFIX_BYTES;
         let packed = payload.get_mut(..length).ok_or(WireError::Length)?;
-        let n = product.columns;
         let bytes = layout.input_blocks(n) * DirectShape::of_set::<S>().body_bytes();
         for (x, packed) in x.chunks(layout.tokens() * n).zip(packed.chunks_exact_mut(bytes)) {
             self.encrypt(&layout, n, x, packed)?;
@@ -163,36 +185,39 @@ impl<S: DirectSet, R: RingOps> Mode for Direct<'_, S, R> {
     fn reveal(
         &mut self,
         product: &Product,
+        index: usize,
         payload: &[u8],
         y: &mut [i32],
         mut outputs: impl FnMut(usize, usize, &[u32]),
-    ) -> Result<(), SessionError> {
-        let (layout, (_, length)) = plan::<S>(product);
-        if payload.len() != length {
-            return Err(WireError::Length.into());
-        }
-        let (m, blocks) = (product.rows, layout.output_blocks(product.rows));
-        for (index, packed) in payload.chunks_exact(result_bytes(&layout)).enumerate() {
-            let first_token = index / blocks * layout.tokens();
-            let first_row = index % blocks * layout.rows();
+    ) -> Result<bool, SessionError> {
+        let Product { tokens, rows: m, columns, .. } = *product;
+        let (layout, _, reply) = plan::<S>((m, columns), tokens, self.max_payload);
+        let blocks = layout.output_blocks(m);
+        for (result, packed) in reply.results_of(index, payload)? {
+            let first_token = result / blocks * layout.tokens();
+            let first_row = result % blocks * layout.rows();
             let rows = layout.rows().min(m - first_row);
             let found = self.cipher.decrypt(&layout, packed)?.chunks_exact(layout.rows());
-            for (token, found) in (first_token..product.tokens).zip(found) {
+            for (token, found) in (first_token..tokens).zip(found) {
                 let found = &found[..rows];
                 outputs(token, first_row, found);
                 centre_into(found, &mut y[token * m + first_row..][..rows]);
             }
         }
         self.cipher.erase();
-        Ok(())
+        Ok(reply.is_last(index))
     }
 }
 
-/// The layout of a product, and the bytes of the request and of the reply after the block's prefix.
-fn plan<S: DirectSet>(product: &Product) -> (Layout, (usize, usize)) {
-    let Product { tokens, rows, columns, .. } = *product;
-    let layout = Layout::for_product(S::N, rows, columns, tokens);
-    let shape = DirectShape::of_set::<S>();
-    let (request, reply) = direct_payloads(&shape, &layout, (rows, columns), tokens);
-    (layout, (request - BLOCK_PREFIX_BYTES, reply - BLOCK_PREFIX_BYTES))
+/// The layout of a product of an `m x n` matrix, the payload bytes of the request, and the frames of
+/// the reply.
+fn plan<S: DirectSet>(
+    (m, n): (usize, usize),
+    tokens: usize,
+    max_payload: usize,
+) -> (Layout, usize, ReplyFrames) {
+    let layout = Layout::for_product(S::N, m, n, tokens);
+    let set = DirectShape::of_set::<S>();
+    let (request, reply) = direct_payloads(&set, &layout, (m, n), tokens, max_payload);
+    (layout, request, reply)
 }

@@ -138,6 +138,16 @@ impl<C: CorrelationStore> Mode for Masked<'_, C> {
         }
     }
 
+    fn limit(
+        &mut self,
+        config: &ModelConfig,
+        schedule: &Schedule,
+        bytes: usize,
+    ) -> Result<(), SessionError> {
+        let fits = frame_bytes(config, schedule.chunk() as usize) <= HEADER_BYTES + bytes;
+        if fits { Ok(()) } else { Err(SessionError::Chunk) }
+    }
+
     fn welcomed(&mut self) -> Result<(), SessionError> {
         if !self.reserved {
             let (config, schedule, products) = (self.config, self.schedule, self.products);
@@ -173,10 +183,11 @@ impl<C: CorrelationStore> Mode for Masked<'_, C> {
     fn reveal(
         &mut self,
         product: &Product,
+        _index: usize,
         payload: &[u8],
         y: &mut [i32],
         mut outputs: impl FnMut(usize, usize, &[u32]),
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
         let words = product.tokens * product.rows;
         let (z, d) = self.words.split_at_mut(words);
         let d = &mut d[..words];
@@ -187,6 +198,6 @@ impl<C: CorrelationStore> Mode for Masked<'_, C> {
         }
         centre_into(z, y);
         z.zeroize();
-        Ok(())
+        Ok(true)
     }
 }

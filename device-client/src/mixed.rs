@@ -95,6 +95,18 @@ impl<C: CorrelationStore, S: DirectSet, R: RingOps> Mode for Mixed<'_, C, S, R> 
         }
     }
 
+    fn limit(
+        &mut self,
+        config: &ModelConfig,
+        schedule: &Schedule,
+        bytes: usize,
+    ) -> Result<(), SessionError> {
+        if self.products > 0 {
+            self.masked.limit(config, schedule, bytes)?;
+        }
+        self.direct.limit(config, schedule, bytes)
+    }
+
     fn welcomed(&mut self) -> Result<(), SessionError> {
         self.masked.welcomed()
     }
@@ -123,14 +135,15 @@ impl<C: CorrelationStore, S: DirectSet, R: RingOps> Mode for Mixed<'_, C, S, R> 
     fn reveal(
         &mut self,
         product: &Product,
+        index: usize,
         payload: &[u8],
         y: &mut [i32],
         outputs: impl FnMut(usize, usize, &[u32]),
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
         if product.index < self.products {
-            self.masked.reveal(product, payload, y, outputs)
+            self.masked.reveal(product, index, payload, y, outputs)
         } else {
-            self.direct.reveal(product, payload, y, outputs)
+            self.direct.reveal(product, index, payload, y, outputs)
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A session has one key, with the evaluation keys of a few layouts, and any number of units of T
 //! tokens; the [rule](kernel::trace::PreparationRule) says which T and which layouts. For each unit
-//! one request goes up, the encrypted masks r, and one reply comes down, `z = W r`.
+//! one request goes up, the encrypted masks r, and one reply comes down, `z = W r`, in one frame or more.
 //!
 //! *All units of a session are under one key, so they are accepted or dropped together*, at its end:
 //! none is available before, and none survives a session that breaks.
@@ -33,7 +33,8 @@ use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::trace::PreparationRule;
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Hello, Purpose, Welcome, WireError, decode_body, encode_body,
+    FrameType, HEADER_BYTES, Hello, MAX_PAYLOAD, Purpose, Welcome, WireError, decode_body,
+    encode_body,
 };
 use zeroize::Zeroize;
 
@@ -42,7 +43,7 @@ const COORDINATES: usize = 4;
 /// Bytes that frames without ciphertexts have room in.
 const SMALL_PAYLOAD: usize = 256;
 
-/// The rule by which the model of a bundle is prepared, if it can be: units fit frames, and the
+/// The rule by which the model of a bundle is prepared, if it can be: requests fit frames, and the
 /// weights leave every output exact.
 #[must_use]
 pub fn preparation_rule<S: DirectSet>(bundle: &DeviceBundle<'_>) -> Option<PreparationRule> {
@@ -59,7 +60,8 @@ pub struct PrepareDirectMemory<'b> {
     /// [`prepare_direct_words`] words: check sums, masks and images. Its contents are secret, and are
     /// erased when the preparation ends.
     pub words: &'b mut [u32],
-    /// One frame, in or out, of [`prepare_direct_frame_bytes`] bytes.
+    /// One frame, in or out, of [`prepare_direct_frame_bytes`] bytes, or of fewer if requests, keys and
+    /// single results fit: its length bounds the frames of replies.
     pub frame: &'b mut [u8],
 }
 
@@ -78,7 +80,7 @@ pub const fn prepare_direct_words(rule: &PreparationRule) -> usize {
 /// Bytes of [`PrepareDirectMemory::frame`].
 #[must_use]
 pub fn prepare_direct_frame_bytes(rule: &PreparationRule) -> usize {
-    HEADER_BYTES + rule.largest_payload().max(SMALL_PAYLOAD)
+    HEADER_BYTES + rule.largest_payload(MAX_PAYLOAD).max(SMALL_PAYLOAD)
 }
 
 impl From<CipherError> for UnitError {
@@ -94,6 +96,7 @@ impl From<CipherError> for UnitError {
 pub struct DirectPreparation<'a, S: DirectSet, R: RingOps> {
     bundle: &'a DeviceBundle<'a>,
     rule: PreparationRule,
+    max_payload: usize,
     cipher: Cipher<'a, S, R>,
     words: &'a mut [u32],
     poison: Poison,
@@ -114,22 +117,26 @@ impl<S: DirectSet, R: RingOps> Drop for DirectPreparation<'_, S, R> {
 }
 
 impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
-    /// A session under the keys of `seed`, which is fresh and used for no other.
+    /// A session under the keys of `seed`, which is fresh and used for no other, with frames whose payloads
+    /// have at most `max_payload` bytes.
     ///
     /// # Errors
-    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`].
+    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`] for memory or
+    /// frames that do not suffice.
     pub fn open(
         bundle: &'a DeviceBundle<'a>,
         seed: Seed,
         memory: DirectMemory<'a>,
         words: &'a mut [u32],
+        max_payload: usize,
     ) -> Result<Self, UnitError> {
         let rule = preparation_rule::<S>(bundle).ok_or(UnitError::Direct)?;
-        if words.len() != prepare_direct_words(&rule) {
+        let fits = rule.largest_payload(max_payload) <= max_payload;
+        if words.len() != prepare_direct_words(&rule) || !fits {
             return Err(UnitError::Workspace);
         }
         let cipher = Cipher::new(rule.automorphisms(), seed, memory)?;
-        Ok(Self { bundle, rule, cipher, words, poison: Poison::default() })
+        Ok(Self { bundle, rule, max_payload, cipher, words, poison: Poison::default() })
     }
 
     /// What the session is for.
@@ -159,8 +166,8 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
         group: GroupId,
         seed: &Seed,
     ) -> Result<DirectUnit<'_, 'a, S, R>, UnitError> {
-        let Self { bundle, rule, cipher, words, poison } = self;
-        DirectUnit::open(bundle, *rule, group, seed, cipher, words, poison)
+        let Self { bundle, rule, max_payload, cipher, words, poison } = self;
+        DirectUnit::open(bundle, *rule, *max_payload, group, seed, cipher, words, poison)
     }
 
     /// Whether a check of an answer has failed. For a session that has ended early: in one that goes on
@@ -210,13 +217,14 @@ where
 {
     let PrepareDirectMemory { cipher, words, frame } = memory;
     let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
-    let mut session = DirectPreparation::<S, R>::open(bundle, seed, cipher, words)?;
+    let max_payload = payload(frame)?.len();
+    let mut session = DirectPreparation::<S, R>::open(bundle, seed, cipher, words, max_payload)?;
     let mut link = Link::new(io, S::ID, entropy)?;
     let hello = Hello {
         digest: bundle.digest(),
         purpose: session.purpose(units.len() as u32),
         answered: 0,
-        max_payload: payload(frame)?.len() as u32,
+        max_payload: max_payload as u32,
     };
     let length = encode_body(&hello, payload(frame)?)?;
     link.send(FrameType::Hello, frame, length).await?;
@@ -278,8 +286,14 @@ where
     let length = unit.request(payload(frame)?)?;
     link.send(FrameType::Product, frame, length).await?;
     observe(link.event());
-    let reply = link.receive(FrameType::ProductReply, frame).await?;
-    unit.response(reply, store)?;
-    observe(link.event());
-    Ok(())
+    loop {
+        let reply = link.receive(FrameType::ProductReply, frame).await?;
+        let next = unit.response(reply, store)?;
+        observe(link.event());
+        match next {
+            Some(next) => unit = next,
+            None => return Ok(()),
+        }
+        link.repeat_number();
+    }
 }

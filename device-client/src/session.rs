@@ -10,7 +10,7 @@ use crate::decoder::Request;
 use crate::store::StoreError;
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
 use kernel::check::{LinearCheck, Poison};
-use kernel::model::GroupId;
+use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::schedule::Schedule;
@@ -26,7 +26,7 @@ pub const MAX_CHUNK: usize = 64;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The chunk is above [`MAX_CHUNK`] or its products do not fit a frame.
+    /// The chunk is above [`MAX_CHUNK`], or its products do not fit the frames.
     #[error("the prefill chunk does not fit a frame")]
     Chunk,
     /// The caller's memory is too small, or a request is not the schedule's next.
@@ -81,6 +81,17 @@ pub trait Mode {
     /// What a session on this schedule is for.
     fn purpose(&self, schedule: &Schedule) -> Purpose;
 
+    /// Prepares for answers whose frames have payloads of at most `bytes`.
+    ///
+    /// # Errors
+    /// [`SessionError::Chunk`] if an answer of the schedule cannot come in such frames.
+    fn limit(
+        &mut self,
+        config: &ModelConfig,
+        schedule: &Schedule,
+        bytes: usize,
+    ) -> Result<(), SessionError>;
+
     /// The host has opened the session, or resumed it.
     ///
     /// # Errors
@@ -113,21 +124,23 @@ pub trait Mode {
         payload: &mut [u8],
     ) -> Result<usize, SessionError>;
 
-    /// Finds the outputs in the host's answer and writes them, centred, to `y`, `tokens x m`. Every
-    /// output is given to `outputs` too, as (token, first row, residues).
+    /// Finds the outputs in frame `index` of the host's answer and writes them, centred, to their places
+    /// in `y`, `tokens x m`. Every output is given to `outputs` too, as (token, first row, residues).
+    /// Returns whether the answer is whole.
     ///
     /// *Security*: once the lengths and residues are found good, nothing fails and nothing branches on
     /// what the host sent.
     ///
     /// # Errors
-    /// Only for what the host can see by itself: a length, a residue not below its modulus.
+    /// Only for what the host can see by itself: a length, an order, a residue not below its modulus.
     fn reveal(
         &mut self,
         product: &Product,
+        index: usize,
         payload: &[u8],
         y: &mut [i32],
         outputs: impl FnMut(usize, usize, &[u32]),
-    ) -> Result<(), SessionError>;
+    ) -> Result<bool, SessionError>;
 }
 
 /// The device's side of a session.
@@ -136,6 +149,7 @@ pub struct Session<'a, M: Mode> {
     schedule: Schedule,
     id: SessionId,
     mode: M,
+    max_payload: usize,
     pending: Option<Pending>,
     opened: bool,
     answered: u32,
@@ -145,7 +159,26 @@ pub struct Session<'a, M: Mode> {
 
 struct Pending {
     product: Product,
-    checks: heapless::Vec<LinearCheck, MAX_CHUNK>,
+    /// The checks of its inputs: with them every answer begins.
+    inputs: Checks,
+    checks: Checks,
+    /// Frames of the answer that have been taken in.
+    frames: usize,
+}
+
+type Checks = heapless::Vec<LinearCheck, MAX_CHUNK>;
+
+impl Pending {
+    fn new(product: Product, inputs: Checks) -> Self {
+        let checks = inputs.clone();
+        Self { product, inputs, checks, frames: 0 }
+    }
+
+    /// Forgets the part of an answer that has come: on a new link all of it comes again.
+    fn restart(&mut self) {
+        self.checks.clone_from(&self.inputs);
+        self.frames = 0;
+    }
 }
 
 impl<M: Mode> core::fmt::Debug for Session<'_, M> {
@@ -173,12 +206,29 @@ impl<'a, M: Mode> Session<'a, M> {
             schedule,
             id,
             mode,
+            max_payload: MAX_PAYLOAD,
             pending: None,
             opened: false,
             answered: 0,
             poison: Poison::default(),
             checks: 0,
         })
+    }
+
+    /// Announces to the host that answers come in frames with payloads of at most `bytes`, where it would
+    /// be [`MAX_PAYLOAD`]: for a device with less memory.
+    ///
+    /// # Errors
+    /// [`SessionError::Chunk`] if an answer cannot be cut so small, [`SessionError::Order`] for a session
+    /// that has begun.
+    pub fn with_max_payload(mut self, bytes: usize) -> Result<Self, SessionError> {
+        if self.opened {
+            return Err(SessionError::Order);
+        }
+        let bytes = bytes.min(MAX_PAYLOAD);
+        self.mode.limit(self.bundle.config(), &self.schedule, bytes)?;
+        self.max_payload = bytes;
+        Ok(self)
     }
 
     /// Writes the header before a payload of `length` bytes that is in place, and returns the length
@@ -218,7 +268,7 @@ impl<'a, M: Mode> Session<'a, M> {
             digest: self.bundle.digest(),
             purpose: self.mode.purpose(&self.schedule),
             answered: self.answered,
-            max_payload: MAX_PAYLOAD as u32,
+            max_payload: self.max_payload as u32,
         };
         let length = encode_body(&hello, payload_of(frame)?)?;
         Ok(self.frame(frame, FrameType::Hello, 0, length)?)
@@ -236,6 +286,9 @@ impl<'a, M: Mode> Session<'a, M> {
         }
         self.mode.welcomed()?;
         self.opened = true;
+        if let Some(pending) = &mut self.pending {
+            pending.restart();
+        }
         Ok(())
     }
 
@@ -269,7 +322,7 @@ impl<'a, M: Mode> Session<'a, M> {
         if !self.opened || self.pending.is_some() || request.x.len() != tokens * columns {
             return Err(SessionError::Order);
         }
-        let mut checks = heapless::Vec::new();
+        let mut checks = Checks::new();
         for x in request.x.chunks_exact(columns) {
             let mut check = LinearCheck::default();
             for repetition in 0..CHECK_REPETITIONS {
@@ -283,11 +336,13 @@ impl<'a, M: Mode> Session<'a, M> {
             payload.split_at_mut_checked(BLOCK_PREFIX_BYTES).ok_or(WireError::Length)?;
         prefix.copy_from_slice(&Block { index: group.0, count: tokens as u32 }.encode());
         let length = BLOCK_PREFIX_BYTES + self.mode.hide(&product, request.x, hidden)?;
-        self.pending = Some(Pending { product, checks });
+        self.pending = Some(Pending::new(product, checks));
         Ok(self.frame(frame, FrameType::Product, self.sequence(), length)?)
     }
 
-    /// Takes in and checks the host's answer: `y`, `tokens x m`.
+    /// Takes in the next frame of the host's answer, which ends in `y`, `tokens x m`, and is checked with
+    /// its last frame. Returns whether it is whole: until then the caller keeps the same `y` for all frames,
+    /// and does not read it.
     ///
     /// *Security*: straight-line after the visible checks. If this or an earlier product is
     /// wrong, `y` is zero, and nothing else changes.
@@ -299,7 +354,7 @@ impl<'a, M: Mode> Session<'a, M> {
         header: &Header,
         payload: &[u8],
         y: &mut [i32],
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
         self.expect(header, FrameType::ProductReply)?;
         let pending = self.pending.as_mut().ok_or(SessionError::Order)?;
         let product = pending.product;
@@ -311,11 +366,15 @@ impl<'a, M: Mode> Session<'a, M> {
             return Err(SessionError::Order);
         }
         let (seed, checks) = (self.bundle.check_seed(), &mut pending.checks);
-        self.mode.reveal(&product, hidden, y, |token, first_row, outputs| {
+        let take = |token: usize, first_row, outputs: &[u32]| {
             if let Some(check) = checks.get_mut(token) {
                 check.add_outputs(seed, product.group.0, first_row, outputs);
             }
-        })?;
+        };
+        if !self.mode.reveal(&product, pending.frames, hidden, y, take)? {
+            pending.frames += 1;
+            return Ok(false);
+        }
         // From here on nothing fails and nothing branches on what the host sent.
         for check in self.pending.take().map(|pending| pending.checks).unwrap_or_default() {
             check.finish(&mut self.poison);
@@ -323,7 +382,7 @@ impl<'a, M: Mode> Session<'a, M> {
         self.poison.select(y);
         self.checks += product.tokens as u32;
         self.answered += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Products answered so far.

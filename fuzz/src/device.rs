@@ -11,8 +11,7 @@ use device_client::generate::Multiply;
 use device_client::masked::{MaskedSession, frame_bytes, masked_words};
 use device_client::prepare::{PrepareMemory, prepare};
 use device_client::prepare_direct::{
-    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
-    prepare_direct_words,
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
 };
 use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::Connector;
@@ -128,7 +127,9 @@ fn preparing_direct(mut link: Link) -> Vec<u8> {
     let mut results = vec![0; DirectMemory::results::<DirectSet>()];
     let mut noise = vec![0; DirectSet::N];
     let mut words = vec![0; prepare_direct_words(&rule)];
-    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    // The least that suffices, so that replies have several frames.
+    let least = (256..).find(|&bytes| rule.largest_payload(bytes) <= bytes).unwrap();
+    let mut frame = vec![0; HEADER_BYTES + least];
     let cipher = DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise };
     let memory = PrepareDirectMemory { cipher, words: &mut words, frame: &mut frame };
     let ended = now(prepare_direct::<DirectSet, Scalar, _, _, _>(

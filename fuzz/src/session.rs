@@ -58,8 +58,10 @@ fn turn<'d>(
         Action::Receive => {}
         Action::Send(frame) => send(&frame, said),
         Action::Product(job) => {
-            let payload = job.run(&MODEL.engine).unwrap();
-            send(&session.product_reply(&payload)?, said);
+            let mut reply = job.run(&MODEL.engine).unwrap();
+            while let Some(frame) = session.product_reply(&mut reply)? {
+                send(&frame, said);
+            }
         }
         Action::Key(job) => job.run(&MODEL.engine).unwrap(),
         Action::Unit(mut job) => loop {

@@ -8,7 +8,7 @@ mod unit;
 mod words;
 
 pub use keys::{KeyJob, Keys};
-pub use product::ProductJob;
+pub use product::{ProductJob, Reply};
 pub use unit::{UnitJob, UnitTile};
 
 use encoded::Encoded;

@@ -12,7 +12,7 @@ pub use refusal::Refusal;
 use online::Online;
 use units::DirectUnits;
 
-use crate::engine::{Engine, KeyJob, ProductJob, UnitJob};
+use crate::engine::{Engine, KeyJob, ProductJob, Reply, UnitJob};
 use kernel::bundle::ModelDigest;
 use kernel::direct::DirectShape;
 use kernel::model::GroupId;
@@ -32,11 +32,24 @@ pub struct SessionLimits {
     pub unit_bytes: usize,
     /// Bytes that the evaluation keys of a session may hold.
     pub key_bytes: usize,
+    /// Bytes that one product in direct mode may hold, its whole reply among them.
+    pub product_bytes: usize,
 }
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        Self { units: 100_000, unit_bytes: 1 << 30, key_bytes: 1 << 30 }
+        Self { units: 100_000, unit_bytes: 1 << 30, key_bytes: 1 << 30, product_bytes: 1 << 28 }
+    }
+}
+
+impl SessionLimits {
+    fn check_product(&self, need: &Need) -> Result<(), Refusal> {
+        let (needed, allowed) = (need.memory, self.product_bytes);
+        if needed > allowed {
+            tracing::warn!(needed, allowed, "a product needs more bytes than it may hold");
+            return Err(FaultCode::Limits.into());
+        }
+        Ok(())
     }
 }
 
@@ -47,7 +60,7 @@ pub enum Action {
     Receive,
     /// Send this frame.
     Send(Vec<u8>),
-    /// Run this job, then give the payload to [`Session::product_reply`].
+    /// Run this job, then pass its reply through [`Session::product_reply`], frame by frame.
     Product(Box<ProductJob>),
     /// Run this job, and wait for the next frame.
     Key(Box<KeyJob>),
@@ -141,13 +154,7 @@ impl Session {
                 Some(Need::keys(online.key_bytes()))
             }
             (State::Online(online), FrameType::Product) => {
-                let (product, masked) = online.peek()?;
-                let (shape, tokens) = (config.shape(product.group)?, product.tokens as usize);
-                let length = header.length as usize;
-                Some(match online.shape().filter(|_| !masked) {
-                    Some(set) => Need::direct_product(length, shape, tokens, set),
-                    None => Need::product(length, shape, tokens),
-                })
+                online.need(&config, header.length as usize)
             }
             (State::DirectUnits(units), FrameType::EvaluationKey) => {
                 Some(Need::keys(units.key_bytes()))
@@ -203,13 +210,13 @@ impl Session {
                 State::Preparing { units_left: units, max_payload, unit: None }
             }
             Purpose::PrepareDirect { seeds, units } => {
-                let most = self.limits.units;
-                let units = DirectUnits::open(&self.engine, hello, set, &seeds, units, most)?;
+                let limits = &self.limits;
+                let units = DirectUnits::open(&self.engine, hello, set, &seeds, units, limits)?;
                 self.check_keys(units.key_bytes())?;
                 State::DirectUnits(Box::new(units))
             }
             _ => {
-                let online = Online::open(&self.engine, hello, set)?;
+                let online = Online::open(&self.engine, hello, set, &self.limits)?;
                 self.check_keys(online.key_bytes())?;
                 // Products go on with the first that is not answered, and so do their numbers.
                 self.received = hello.answered.checked_add(1).ok_or(FaultCode::Limits)?;
@@ -263,12 +270,21 @@ impl Session {
         Ok(Action::Product(Box::new(job)))
     }
 
-    /// The frame that answers a product or a unit of direct mode, with this payload.
+    /// The next frame of the answer to a product or to a unit of direct mode; `None` after the last.
     ///
     /// # Errors
-    /// [`FaultCode::Internal`] if the product is too long for a frame.
-    pub fn product_reply(&mut self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.frame(FrameType::ProductReply, payload)
+    /// [`FaultCode::Internal`] if it is too long for a frame.
+    pub fn product_reply(&mut self, reply: &mut Reply) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some((prefix, packed)) = reply.next_part() else { return Ok(None) };
+        // All frames of an answer have its number.
+        let number = self.sent;
+        let mut frame = self.begin_frame(FrameType::ProductReply, prefix.len() + packed.len())?;
+        frame.extend(prefix);
+        frame.extend(packed);
+        if !reply.is_complete() {
+            self.sent = number;
+        }
+        Ok(Some(frame))
     }
 
     fn unit(&mut self, open: &UnitOpen, set: ParameterId) -> Result<Action, Refusal> {

@@ -68,7 +68,7 @@ const BLOCK: usize = 128;
 /// check.finish(&mut poison);
 /// assert!(!poison.reveal());
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct LinearCheck {
     sums: [u32; CHECK_REPETITIONS],
 }

@@ -19,4 +19,4 @@ mod tests;
 pub use layout::Layout;
 pub use plan::Plan;
 pub use preparation::{PreparationRule, least_tokens};
-pub use session::session_automorphisms;
+pub use session::{session_automorphisms, session_products};

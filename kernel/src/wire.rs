@@ -41,6 +41,7 @@
 mod bits;
 mod header;
 mod message;
+mod reply;
 mod residues;
 mod rows;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use message::{
     BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, MaskSeed, Purpose, UnitOpen,
     Welcome, decode_body, encode_body,
 };
+pub use reply::{REPLY_PREFIX_BYTES, ReplyFrames};
 pub use residues::{body_bytes, pack_residues, packed_len, unpack_residues};
 pub use rows::{RowForm, row_bytes, switched_row_bytes};
 

@@ -51,6 +51,7 @@ const MARKS: &[(&str, Compare)] = &[
     ("switch", direct::switch),
     ("direct", direct::example),
     ("session-keys", direct::session_keys),
+    ("reply-frames", direct::reply_frames),
     ("preparation", preparation::session),
     ("preparation-units", preparation::units),
 ];

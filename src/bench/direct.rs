@@ -10,7 +10,7 @@ use kernel::model::GroupShape;
 use kernel::params::{Direct4096 as Set, DirectSet, ParameterSet};
 use kernel::stream::PublicSeed;
 use kernel::trace::Layout;
-use kernel::wire::direct_payloads;
+use kernel::wire::{MAX_PAYLOAD, direct_payloads};
 
 const SEED: PublicSeed = PublicSeed([5; 32]);
 
@@ -75,11 +75,12 @@ impl Direct {
         let results = layout.output_blocks(m);
         let mut masks = vec![0; results * Set::N];
         let mut outputs = vec![0; results * layout.rows() * layout.tokens()];
-        let (up, down) = direct_payloads(&DirectShape::of_set::<Set>(), &layout, (m, n), 1);
+        let (up, down) =
+            direct_payloads(&DirectShape::of_set::<Set>(), &layout, (m, n), 1, MAX_PAYLOAD);
         let mut products = Products {
             inputs: layout.input_blocks(n),
             outputs: results,
-            bytes: (up as u64, down as u64),
+            bytes: (up as u64, down.bytes() as u64),
             ..Products::default()
         };
         let mut time = |series: &mut Series| {

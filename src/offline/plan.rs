@@ -14,7 +14,7 @@ use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::params::{DirectSet, ParameterId, ParameterSet};
 use kernel::trace::{Plan as TracePlan, PreparationRule};
-use kernel::wire::{RowForm, body_bytes};
+use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes};
 
 /// Bytes a second of a link of 100 Mbit/s, which is what methods are compared at.
 const LINK: f64 = 12.5e6;
@@ -89,7 +89,7 @@ impl Cost {
     /// A unit of a group through direct mode.
     fn direct(shape: GroupShape, rule: &PreparationRule, rates: &Rates) -> Self {
         let layout = rule.layout(shape);
-        let (up, down) = rule.payloads(shape);
+        let (up, down) = rule.payloads(shape, MAX_PAYLOAD);
         let inputs = layout.input_blocks(shape.columns) as f64;
         let outputs = layout.output_blocks(shape.rows) as f64;
         let plan = TracePlan::new(&layout);
@@ -101,7 +101,7 @@ impl Cost {
         let sums = inputs * outputs * layout.sum() as f64;
         Self {
             up: up as f64,
-            down: down as f64,
+            down: down.bytes() as f64,
             device: inputs * rates.encrypt + outputs * rates.decrypt,
             host: words * (sums + switches * Set::GADGET as f64) / MODULAR_RATE,
         }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const OPTIONS: &str = "--pace 0 --prompt-ids 0,84 --tokens 3 --method masked";
 /// Frames of the host: a welcome, then one for each product.
 const PRODUCT: usize = 7;
-/// In direct mode the highest bit of a mask's first word, in masked mode a bit of the first word.
-pub(crate) const LIE: Spoil = |frame| frame[HEADER + 8 + 5] ^= 2;
+/// In direct mode the highest bit of a mask's first word, in masked mode a bit of some word.
+pub(crate) const LIE: Spoil = |frame| frame[HEADER + 16 + 5] ^= 2;
 
 /// Where hosts that failed a check are remembered.
 pub(crate) fn list() -> PathBuf {

@@ -13,7 +13,7 @@ use embedded_io_async::Write;
 use kernel::params::{DirectSet, ParameterSet};
 use kernel::stream::Seed;
 use kernel::trace::session_automorphisms;
-use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, WireError};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, REPLY_PREFIX_BYTES, WireError};
 
 fn seed(byte: u8) -> Seed {
     Seed::from_bytes([byte; 32])
@@ -133,7 +133,7 @@ fn lies_are_caught_and_do_not_show() {
             let lie: Tamper = Box::new(move |answer: &mut Answer<'_>| {
                 if answer.index == at {
                     let length = answer.frame.len();
-                    let from = HEADER_BYTES + BLOCK_PREFIX_BYTES;
+                    let from = HEADER_BYTES + REPLY_PREFIX_BYTES;
                     answer.frame[from + (place * 37) % (length - from)] ^= 0x80;
                 }
             });

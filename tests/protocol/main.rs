@@ -13,6 +13,7 @@ mod gone;
 mod harness;
 mod pace;
 mod parallel;
+mod parts;
 mod prefixes;
 mod preparation;
 mod preparation_direct;

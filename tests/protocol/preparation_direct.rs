@@ -17,12 +17,12 @@ use kernel::wire::{Block, FrameType, HEADER_BYTES, RowForm};
 use std::collections::HashSet;
 
 /// Tokens of a unit.
-fn unit_tokens<S: DirectSet>(model: &Model) -> u32 {
+pub(crate) fn unit_tokens<S: DirectSet>(model: &Model) -> u32 {
     preparation_rule::<S>(&model.bundle()).unwrap().tokens() as u32
 }
 
 /// Takes out all correlations, each of which must be exact; no mask may come twice.
-fn take_all(model: &Model, store: &mut impl CorrelationStore) {
+pub(crate) fn take_all(model: &Model, store: &mut impl CorrelationStore) {
     let held = available(store, &model.config);
     store.reserve(&|group| held[group.0 as usize]).unwrap();
     let mut masks = HashSet::new();

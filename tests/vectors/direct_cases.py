@@ -126,7 +126,7 @@ def switched_decryptions():
 
 
 SHAPES = [(4096, 4096, 4096, 1), (4096, 864, 288, 1), (4096, 512, 128, 16), (4096, 1, 1, 4096),
-          (4096, 11008, 4096, 5), (4096, 300, 5, 3), (64, 70, 90, 1), (64, 3, 33, 2), (64, 1, 64, 1), (8, 1, 1, 8)]
+          (4096, 11008, 4096, 5), (4096, 128256, 4096, 1), (4096, 300, 5, 3), (64, 70, 90, 1), (64, 3, 33, 2), (64, 1, 64, 1), (8, 1, 1, 8)]
 
 
 def layouts():
@@ -143,7 +143,19 @@ def layouts():
                    "inputs": digest(inputs), "outputs": digest(outputs),
                    "normaliser": layout.normaliser(T), "folds": layout.folds(),
                    "plan": [plan.generator, plan.giants, plan.babies, plan.fine, int(plan.two_sided)],
-                   "keys": plan.keys(), "payloads": [up, down] if n == 4096 else None}
+                   "keys": plan.keys(), "payloads": [up, *down] if n == 4096 else None}
+
+
+def reply_frames():
+    """How replies are cut: not one result fits, exactly one, exactly two, all but one, all."""
+    for n, m, k, tokens in [(4096, 128256, 4096, 1), (4096, 700, 300, 9), (64, 70, 90, 5), (8, 40, 8, 1), (8, 1, 1, 8)]:
+        layout = trace.Layout.for_product(n, m, k, tokens)
+        (*_, one), *_ = whole = protocol.reply_frames(layout, m, tokens, 0)
+        for count in [1, 2, len(whole) - 1, len(whole)]:
+            for by in [-1, 0, 1]:
+                room = 16 + count * (one - 16) + by
+                frames = protocol.reply_frames(layout, m, tokens, room)
+                yield {"degree": n, "rows": m, "columns": k, "tokens": tokens, "max_payload": room, "frames": frames}
 
 
 CONFIG = {"vocab": 512, "hidden": 64, "layers": 3, "heads": 8, "kv_heads": 4, "head_dim": 6,
@@ -221,4 +233,4 @@ def bit_packing():
 
 
 SECTIONS = [automorphisms, digits, encodings, direct_bodies, evaluation_keys, switches,
-            switched_decryptions, layouts, session_keys, trace_products, bit_packing]
+            switched_decryptions, layouts, reply_frames, session_keys, trace_products, bit_packing]

@@ -64,12 +64,25 @@ def pack_body(s, limbs):
     return b"".join(pack_bits(p.bit_length(), residues) for p, residues in zip(s.limbs, limbs))
 
 
+def reply_frames(layout, m, tokens, max_payload):
+    """The frames of the reply to a direct product: (first result, results, payload bytes)."""
+    result = -(-42 * layout.n // 8) + -(-36 * layout.rows * layout.tokens // 8)
+    left, frames = list(range(-(-tokens // layout.tokens) * -(-m // layout.rows))), []
+    while left:
+        fit = 1
+        while fit < len(left) and 16 + (fit + 1) * result <= min(max_payload, MAX_PAYLOAD):
+            fit += 1
+        frames.append((left[0], fit, 16 + fit * result))
+        left = left[fit:]
+    return frames
+
+
 def direct_payloads(s, layout, m, n, tokens):
-    """Bytes of a direct Product and of its reply."""
+    """Bytes of a direct Product, and of all frames of its reply."""
     groups = -(-tokens // layout.tokens)
     body = sum(-(-p.bit_length() * s.n // 8) for p in s.limbs)
-    result = -(-42 * s.n // 8) + -(-36 * layout.rows * layout.tokens // 8)
-    return (8 + groups * -(-n // layout.columns) * body, 8 + groups * -(-m // layout.rows) * result)
+    frames = [bytes for *_, bytes in reply_frames(layout, m, tokens, MAX_PAYLOAD)]
+    return 8 + groups * -(-n // layout.columns) * body, frames
 
 
 def shapes(vocab, hidden, layers, heads, kv_heads, head_dim, intermediate):

@@ -79,10 +79,11 @@ def keys_of(layouts):
 
 
 def session_keys(n, shapes, prompt, chunk):
-    """Exponents whose keys a session sends: layouts of a whole step, of the rest, of one row."""
+    """Exponents whose keys a session sends: layouts of a whole step, of the rest, of one row; the head has
+    one row."""
     chunk = min(chunk, prompt)
-    tokens = {chunk, prompt % chunk or 1, 1}
-    return keys_of([Layout.for_product(n, m, k, count) for m, k in shapes for count in tokens])
+    products = [(shape, count) for shape in shapes[:-1] for count in {chunk, prompt % chunk or 1, 1}]
+    return keys_of([Layout.for_product(n, *shape, count) for shape, count in products + [(shapes[-1], 1)]])
 
 
 def weights(layout, matrix, block, inputs, h, sigma):

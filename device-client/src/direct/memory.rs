@@ -1,10 +1,10 @@
+use super::plan;
 use crate::session::MAX_CHUNK;
 use kernel::direct::DirectShape;
 use kernel::glwe::SecretKey;
-use kernel::model::ModelConfig;
+use kernel::model::{GroupKind, GroupShape, ModelConfig};
 use kernel::params::DirectSet;
-use kernel::trace::Layout;
-use kernel::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, direct_payloads};
+use kernel::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD};
 use zeroize::Zeroize;
 
 /// The memory of a session in direct mode.
@@ -77,27 +77,30 @@ impl<'a> DirectMemory<'a> {
     }
 }
 
-/// Payload bytes of the larger frame of any product of `chunk` rows.
+/// Payload bytes of the largest frame of any product of a step of `chunk` rows, or of the head, which
+/// has one.
 fn largest_payload<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
-    let shape = DirectShape::of_set::<S>();
-    let payload = |(m, n)| {
-        let layout = Layout::for_product(S::N, m, n, chunk);
-        let (request, reply) = direct_payloads(&shape, &layout, (m, n), chunk);
-        request.max(reply)
+    let set = DirectShape::of_set::<S>();
+    let payload = |group| {
+        let GroupShape { rows, columns } = config.shape(group)?;
+        let head = matches!(config.kind(group), Some((_, GroupKind::LmHead)));
+        let tokens = if head { 1 } else { chunk };
+        let (_, request, reply) = plan::<S>((rows, columns), tokens, MAX_PAYLOAD);
+        Some(request.max(reply.largest_payload()))
     };
-    let shapes = config.groups().filter_map(|group| config.shape(group));
-    let products = shapes.map(|shape| payload((shape.rows, shape.columns))).max().unwrap_or(0);
-    products.max(BLOCK_PREFIX_BYTES + shape.body_bytes())
+    let products = config.groups().filter_map(payload).max().unwrap_or(0);
+    products.max(BLOCK_PREFIX_BYTES + set.body_bytes())
 }
 
-/// Bytes of the largest frame of a session, header included.
+/// Bytes of the largest frame of a session, header included, unless it
+/// [takes less](crate::session::Session::with_max_payload).
 #[must_use]
 pub fn direct_frame_bytes<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
     let largest = (1..=chunk).map(|chunk| largest_payload::<S>(config, chunk)).max();
     HEADER_BYTES + largest.unwrap_or(0)
 }
 
-/// The largest chunk up to `wanted` whose products fit a frame.
+/// The largest chunk up to `wanted` whose requests fit a frame, and single results of its replies.
 #[must_use]
 pub fn direct_fitting_chunk<S: DirectSet>(config: &ModelConfig, wanted: usize) -> usize {
     let wanted = wanted.clamp(1, MAX_CHUNK);

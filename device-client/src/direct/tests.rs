@@ -143,3 +143,31 @@ fn every_product_of_the_schedule_is_checked() {
         }
     }
 }
+
+/// A step has as many rows as its requests hold; neither its replies nor the head, which has one row,
+/// make it shorter.
+#[test]
+fn chunks_are_bounded_by_requests() {
+    let llama = |vocab, intermediate, kv_heads| ModelConfig {
+        vocab,
+        hidden: 4096,
+        layers: 32,
+        heads: 32,
+        kv_heads,
+        head_dim: 128,
+        intermediate,
+        context: 4096,
+        rms_eps: 1e-5,
+    };
+    // 24 ciphertexts fit a request: 3 or 4 for a row of the widest inputs.
+    for (config, chunk) in [
+        (llama(32_000, 11_008, 32), 8),
+        (llama(128_256, 14_336, 8), 6),
+        (llama(128_256, 4096, 8), 24),
+    ] {
+        assert_eq!(direct_fitting_chunk::<Direct4096>(&config, 64), chunk);
+        assert_eq!(direct_fitting_chunk::<Direct4096>(&config, 4), 4);
+        let frame = direct_frame_bytes::<Direct4096>(&config, chunk);
+        assert!(frame <= kernel::wire::HEADER_BYTES + MAX_PAYLOAD);
+    }
+}

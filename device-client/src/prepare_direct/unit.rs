@@ -11,13 +11,14 @@ use kernel::prime::{Prime, T};
 use kernel::ring::RingOps;
 use kernel::stream::{Label, Seed, check_vector, one_time_mask_coordinates};
 use kernel::trace::PreparationRule;
-use kernel::wire::{BLOCK_PREFIX_BYTES, Block, WireError, result_bytes};
+use kernel::wire::{BLOCK_PREFIX_BYTES, Block, WireError};
 use zeroize::Zeroize;
 
 /// A unit in progress: T tokens of one group.
 pub struct DirectUnit<'u, 'a, S: DirectSet, R: RingOps> {
     bundle: &'a DeviceBundle<'a>,
     rule: PreparationRule,
+    max_payload: usize,
     group: GroupId,
     shape: GroupShape,
     masks: Seed,
@@ -25,6 +26,8 @@ pub struct DirectUnit<'u, 'a, S: DirectSet, R: RingOps> {
     check: UnitCheck<'u>,
     scratch: Scratch<'u>,
     poison: &'u mut Poison,
+    /// Frames of the reply that have been taken in.
+    frames: usize,
 }
 
 impl<S: DirectSet, R: RingOps> core::fmt::Debug for DirectUnit<'_, '_, S, R> {
@@ -51,6 +54,7 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
     pub(super) fn open(
         bundle: &'a DeviceBundle<'a>,
         rule: PreparationRule,
+        max_payload: usize,
         group: GroupId,
         seed: &Seed,
         cipher: &'u mut Cipher<'a, S, R>,
@@ -64,7 +68,19 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
         let check = UnitCheck::new(tokens, sums).ok_or(UnitError::Workspace)?;
         let scratch = Scratch { masks, row };
         let masks = seed.derive(Label::OneTimeMask);
-        Ok(Self { bundle, rule, group, shape, masks, cipher, check, scratch, poison })
+        Ok(Self {
+            bundle,
+            rule,
+            max_payload,
+            group,
+            shape,
+            masks,
+            cipher,
+            check,
+            scratch,
+            poison,
+            frames: 0,
+        })
     }
 
     /// Tells the store what is coming.
@@ -86,7 +102,7 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
     /// # Errors
     /// [`UnitError::Wire`] if it does not fit.
     pub fn request(&mut self, payload: &mut [u8]) -> Result<usize, UnitError> {
-        let (length, _) = self.rule.payloads(self.shape);
+        let (length, _) = self.rule.payloads(self.shape, self.max_payload);
         let payload = payload.get_mut(..length).ok_or(WireError::Length)?;
         let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
         prefix.copy_from_slice(&self.block().encode());
@@ -118,8 +134,9 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
         Ok(length)
     }
 
-    /// Takes in the reply: decrypts the images into the store, which then holds the unit, and checks
-    /// them. What the check says shows nowhere before the session's end.
+    /// Takes in the reply's next frame: decrypts its images into the store. With the last the images are
+    /// checked, the store holds the unit, and there is nothing left of it here. What the check says shows
+    /// nowhere before the session's end.
     ///
     /// # Errors
     /// [`UnitError::Wire`] for what the host can see by itself, or as the store fails.
@@ -127,18 +144,15 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
         mut self,
         payload: &[u8],
         store: &mut impl CorrelationStore,
-    ) -> Result<(), UnitError> {
+    ) -> Result<Option<Self>, UnitError> {
         let (block, packed) = Block::split(payload)?;
         if block != self.block() {
             return Err(WireError::Order.into());
         }
-        let (_, length) = self.rule.payloads(self.shape);
-        if payload.len() != length {
-            return Err(WireError::Length.into());
-        }
+        let (_, reply) = self.rule.payloads(self.shape, self.max_payload);
         let layout = self.rule.layout(self.shape);
-        for (block, packed) in packed.chunks_exact(result_bytes(&layout)).enumerate() {
-            let first = block * layout.rows();
+        for (result, packed) in reply.results_of(self.frames, packed)? {
+            let first = result * layout.rows();
             let images = self.cipher.decrypt(&layout, packed)?;
             for row in first..self.shape.rows.min(first + layout.rows()) {
                 let z = &mut *self.scratch.row;
@@ -155,7 +169,12 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
             }
         }
         self.cipher.erase();
+        if !reply.is_last(self.frames) {
+            self.frames += 1;
+            return Ok(Some(self));
+        }
         self.check.finish(self.poison);
-        Ok(store.hold_unit()?)
+        store.hold_unit()?;
+        Ok(None)
     }
 }

@@ -117,10 +117,11 @@ impl Connection {
             Action::Receive => return Ok(()),
             Action::Send(frame) => self.send(&frame).await?,
             Action::Product(job) => {
-                let payload = self.work(move |engine| job.run(engine)).await?;
-                let payload = payload.map_err(internal)?;
-                let frame = self.session.product_reply(&payload)?;
-                self.send(&frame).await?;
+                let reply = self.work(move |engine| job.run(engine)).await?;
+                let mut reply = reply.map_err(internal)?;
+                while let Some(frame) = self.session.product_reply(&mut reply)? {
+                    self.send(&frame).await?;
+                }
             }
             Action::Key(job) => {
                 self.work(move |engine| job.run(engine)).await?.map_err(internal)?;

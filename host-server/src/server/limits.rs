@@ -54,7 +54,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Least bytes of `memory` and of `memory_per_address`: any product then fits its part.
+    /// Least bytes of `memory` and of `memory_per_address`: any masked product then fits its part.
     pub const LEAST_MEMORY: usize = 4 * Need::LARGEST_PRODUCT;
 
     /// Checks that the limits let any session through.
@@ -77,12 +77,14 @@ impl Limits {
         self.memory.min(self.memory_per_address)
     }
 
-    /// What a session may ask for: never a unit or keys that could not have their memory, ever.
+    /// What a session may ask for: never a product, a unit or keys that could not have their memory, ever.
     pub(super) fn session_limits(&self) -> SessionLimits {
         let part = share(self.address_memory(), Work::Unit);
         let unit_bytes = self.work.unit_bytes.min(part.saturating_sub(Need::UNIT_FRAMES));
         let key_bytes = self.work.key_bytes.min(share(self.address_memory(), Work::Keys));
-        SessionLimits { unit_bytes, key_bytes, ..self.work }
+        let part = share(self.address_memory(), Work::Product);
+        let product_bytes = self.work.product_bytes.min(part);
+        SessionLimits { unit_bytes, key_bytes, product_bytes, ..self.work }
     }
 }
 

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub(super) struct Direct {
     keys: Arc<Keys>,
     seed: PublicSeed,
+    /// Payload bytes of frames that the device takes.
+    max_payload: usize,
     /// Keys that have not come yet, the next last.
     due: Vec<Automorphism>,
     key: Option<KeyJob>,
@@ -27,6 +29,7 @@ impl Direct {
         engine: &Arc<Engine>,
         set: ParameterId,
         seeds: &DirectSeeds,
+        max_payload: usize,
         automorphisms: impl Iterator<Item = Automorphism>,
         first: u64,
     ) -> Result<Self, Refusal> {
@@ -35,7 +38,7 @@ impl Direct {
         let mut due: Vec<_> = automorphisms.collect();
         due.reverse();
         let seed = PublicSeed(seeds.ciphertexts);
-        Ok(Self { keys: Arc::new(keys), seed, due, key: None, next: first })
+        Ok(Self { keys: Arc::new(keys), seed, max_payload, due, key: None, next: first })
     }
 
     /// Whether the next frame carries an element of a key.
@@ -63,6 +66,11 @@ impl Direct {
         }
     }
 
+    /// Payload bytes of frames that the device takes.
+    pub(super) const fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
     /// The parameter set.
     pub(super) fn shape(&self) -> &DirectShape {
         self.keys.shape()
@@ -78,7 +86,8 @@ impl Direct {
         packed: &[u8],
     ) -> Result<ProductJob, Refusal> {
         let (keys, seed, first) = (&self.keys, self.seed, self.next);
-        let job = ProductJob::direct(group, tokens, shape, layout, keys, seed, first, packed)?;
+        let max = self.max_payload;
+        let job = ProductJob::direct(group, tokens, shape, layout, max, keys, seed, first, packed)?;
         self.next += ProductJob::ciphertexts(&layout, shape, tokens);
         Ok(job)
     }

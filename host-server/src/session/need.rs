@@ -1,9 +1,7 @@
 use crate::engine::UnitJob;
-use kernel::direct::DirectShape;
 use kernel::model::GroupShape;
 use kernel::params::ParameterId;
-use kernel::trace::Layout;
-use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes, direct_payloads};
+use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes};
 
 /// What a frame leads to, before its payload is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +26,7 @@ pub enum Work {
 }
 
 impl Need {
-    /// Memory of the largest product that frames can carry, in bytes.
+    /// Memory of the largest masked product that frames can carry, in bytes.
     pub const LARGEST_PRODUCT: usize = 6 * MAX_PAYLOAD;
     /// Memory of a unit's frames, beside [`UnitJob::memory`]: a payload of rows, and its frame.
     pub const UNIT_FRAMES: usize = 3 * MAX_PAYLOAD;
@@ -41,28 +39,11 @@ impl Need {
         Self { work: Work::Product, memory, traffic: payload + outputs }
     }
 
-    /// A direct product of `tokens` rows, whose request has `payload` bytes.
-    pub(super) fn direct_product(
-        payload: usize,
-        shape: GroupShape,
-        tokens: usize,
-        set: &DirectShape,
-    ) -> Self {
-        let layout = Layout::for_product(set.degree, shape.rows, shape.columns, tokens);
-        let size = (shape.rows, shape.columns);
-        let (_, reply) = direct_payloads(set, &layout, size, tokens);
-        Self::direct_unit(payload, reply)
-    }
-
-    /// A product of ciphertexts of `payload` bytes, with a reply of at most `reply`.
-    pub(super) fn direct_unit(payload: usize, reply: usize) -> Self {
-        // Packed, as words, and in their frame.
-        let memory = 2 * payload + 3 * reply;
-        Self {
-            work: Work::Product,
-            memory: memory.min(Self::LARGEST_PRODUCT),
-            traffic: payload + reply,
-        }
+    /// A product of ciphertexts of `payload` bytes, the frames of whose reply have `reply` bytes in all.
+    pub(super) const fn direct(payload: usize, reply: usize) -> Self {
+        // The whole reply exists as words, which are less than twice as long, and packed; then packed,
+        // and in one frame after the other.
+        Self { work: Work::Product, memory: 2 * payload + 3 * reply, traffic: payload + reply }
     }
 
     /// Evaluation keys of `memory` bytes as words, half of which are bodies.

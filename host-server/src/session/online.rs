@@ -1,13 +1,14 @@
-use super::Refusal;
 use super::direct::Direct;
+use super::{Need, Refusal, SessionLimits};
 use crate::engine::{Engine, KeyJob, ProductJob};
 use kernel::direct::DirectShape;
 use kernel::model::{GroupShape, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::schedule::{Schedule, ScheduledProduct};
-use kernel::trace::{Layout, session_automorphisms};
+use kernel::trace::{Layout, session_automorphisms, session_products};
 use kernel::wire::{
-    Block, DirectSeeds, FaultCode, Hello, MAX_PAYLOAD, Purpose, WireError, direct_payloads,
+    Block, DirectSeeds, FaultCode, Hello, MAX_PAYLOAD, Purpose, ReplyFrames, WireError,
+    direct_payloads,
 };
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ impl Online {
         engine: &Arc<Engine>,
         hello: &Hello,
         set: ParameterId,
+        limits: &SessionLimits,
     ) -> Result<Self, Refusal> {
         let config = *engine.config();
         let terms = Terms::of(&hello.purpose).ok_or(FaultCode::Limits)?;
@@ -69,11 +71,18 @@ impl Online {
         if terms.seeds.is_some() != shape.is_some() {
             return Err(FaultCode::Limits.into());
         }
-        let limit = MAX_PAYLOAD.min(hello.max_payload as usize);
-        let masked = (terms.masked > 0).then(|| masked_payload(&config, terms.chunk));
-        let direct = shape.map(|shape| direct_payload(&config, &shape, &schedule));
-        if masked.max(direct).is_none_or(|payload| payload > limit) {
+        let max_payload = MAX_PAYLOAD.min(hello.max_payload as usize);
+        if terms.masked > 0 && masked_payload(&config, terms.chunk) > max_payload {
             return Err(FaultCode::Limits.into());
+        }
+        if let Some(set) = &shape {
+            for (_, shape, tokens) in session_products(&config, &schedule) {
+                let (request, reply) = direct_product(set, shape, tokens, max_payload);
+                if request > MAX_PAYLOAD || reply.largest_payload() > max_payload {
+                    return Err(FaultCode::Limits.into());
+                }
+                limits.check_product(&Need::direct(request, reply.bytes()))?;
+            }
         }
         let answered = u64::from(hello.answered);
         if answered > products {
@@ -91,7 +100,7 @@ impl Online {
                     })
                     .sum();
                 let keys = session_automorphisms(&config, &schedule, shape.degree);
-                Some(Direct::open(engine, set, &seeds, keys, next)?)
+                Some(Direct::open(engine, set, &seeds, max_payload, keys, next)?)
             }
             _ => None,
         };
@@ -116,14 +125,19 @@ impl Online {
         self.direct.as_mut().ok_or(WireError::Order)?.key(payload)
     }
 
-    /// The next product, and whether it is masked.
-    pub(super) fn peek(&mut self) -> Option<(ScheduledProduct, bool)> {
-        self.products.peek().map(|&(index, product)| (product, index < self.masked))
-    }
-
-    /// The parameter set of direct products.
-    pub(super) fn shape(&self) -> Option<&DirectShape> {
-        self.direct.as_ref().map(Direct::shape)
+    /// What the next product leads to, whose request has `payload` bytes.
+    pub(super) fn need(&mut self, config: &ModelConfig, payload: usize) -> Option<Need> {
+        let &(index, product) = self.products.peek()?;
+        let (shape, tokens) = (config.shape(product.group)?, product.tokens as usize);
+        let direct = self.direct.as_ref().filter(|_| index >= self.masked);
+        Some(direct.map_or_else(
+            || Need::product(payload, shape, tokens),
+            |direct| {
+                let (set, max_payload) = (direct.shape(), direct.max_payload());
+                let (_, reply) = direct_product(set, shape, tokens, max_payload);
+                Need::direct(payload, reply.bytes())
+            },
+        ))
     }
 
     /// Takes in a product.
@@ -160,17 +174,13 @@ fn masked_payload(config: &ModelConfig, chunk: u32) -> usize {
     words.saturating_mul(4).saturating_add(8)
 }
 
-/// Payload bytes of the largest direct product of a schedule.
-fn direct_payload(config: &ModelConfig, set: &DirectShape, schedule: &Schedule) -> usize {
-    let shapes = || config.groups().filter_map(|group| config.shape(group));
-    let rest = schedule.prompt_bucket() % schedule.chunk();
-    let payload = |tokens: usize| {
-        let of = |shape: GroupShape| {
-            let layout = layout(set, shape, tokens);
-            let (up, down) = direct_payloads(set, &layout, (shape.rows, shape.columns), tokens);
-            up.max(down)
-        };
-        shapes().map(of).max().unwrap_or(0)
-    };
-    [schedule.chunk(), rest.max(1), 1].into_iter().map(|t| payload(t as usize)).max().unwrap_or(0)
+/// Payload bytes of the request of a direct product, and the frames of its reply.
+fn direct_product(
+    set: &DirectShape,
+    shape: GroupShape,
+    tokens: usize,
+    max_payload: usize,
+) -> (usize, ReplyFrames) {
+    let layout = layout(set, shape, tokens);
+    direct_payloads(set, &layout, (shape.rows, shape.columns), tokens, max_payload)
 }

@@ -1,5 +1,5 @@
 use super::direct::Direct;
-use super::{Need, Refusal};
+use super::{Need, Refusal, SessionLimits};
 use crate::engine::{Engine, KeyJob, ProductJob};
 use kernel::direct::DirectShape;
 use kernel::model::GroupId;
@@ -23,16 +23,19 @@ impl DirectUnits {
         set: ParameterId,
         seeds: &DirectSeeds,
         units: u32,
-        most: u32,
+        limits: &SessionLimits,
     ) -> Result<Self, Refusal> {
         let shape = DirectShape::of(set).ok_or(FaultCode::Limits)?;
         let rule = PreparationRule::new(engine.config(), &shape).ok_or(FaultCode::Limits)?;
-        let limit = MAX_PAYLOAD.min(hello.max_payload as usize);
-        if units > most || hello.answered != 0 || rule.largest_payload() > limit {
+        let max_payload = hello.max_payload as usize;
+        let (frame, _) = rule.largest_replies(max_payload);
+        if units > limits.units || hello.answered != 0 || frame > max_payload {
             return Err(FaultCode::Limits.into());
         }
-        let direct = Direct::open(engine, set, seeds, rule.automorphisms(), 0)?;
-        Ok(Self { rule, direct, left: units })
+        let direct = Direct::open(engine, set, seeds, max_payload, rule.automorphisms(), 0)?;
+        let units = Self { rule, direct, left: units };
+        limits.check_product(&units.unit_need(MAX_PAYLOAD))?;
+        Ok(units)
     }
 
     pub(super) const fn awaits_key(&self) -> bool {
@@ -46,7 +49,8 @@ impl DirectUnits {
 
     /// What a unit leads to whose request has `payload` bytes: its group is not known yet.
     pub(super) fn unit_need(&self, payload: usize) -> Need {
-        Need::direct_unit(payload, self.rule.largest_payload())
+        let (_, reply) = self.rule.largest_replies(self.direct.max_payload());
+        Need::direct(payload, reply)
     }
 
     pub(super) fn key(&mut self, payload: &[u8]) -> Result<Option<KeyJob>, Refusal> {

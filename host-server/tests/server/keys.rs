@@ -56,7 +56,12 @@ fn scarce() -> Limits {
         idle: NEVER,
         frame: NEVER,
         session: NEVER,
-        work: SessionLimits { units: 1, unit_bytes: usize::MAX, key_bytes: usize::MAX },
+        work: SessionLimits {
+            units: 1,
+            unit_bytes: usize::MAX,
+            key_bytes: usize::MAX,
+            product_bytes: usize::MAX,
+        },
     }
 }
 

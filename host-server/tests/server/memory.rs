@@ -21,7 +21,12 @@ const SCARCE: Limits = Limits {
     idle: NEVER,
     frame: NEVER,
     session: NEVER,
-    work: SessionLimits { units: 100_000, unit_bytes: usize::MAX, key_bytes: usize::MAX },
+    work: SessionLimits {
+        units: 100_000,
+        unit_bytes: usize::MAX,
+        key_bytes: usize::MAX,
+        product_bytes: usize::MAX,
+    },
 };
 
 /// A client whose unit of the head is under way, all bodies but one there.

@@ -3,7 +3,7 @@ use super::session::in_order;
 use crate::direct::DirectShape;
 use crate::galois::Automorphism;
 use crate::model::{GROUPS_PER_LAYER, GroupId, GroupShape, ModelConfig};
-use crate::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, direct_payloads};
+use crate::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, ReplyFrames, direct_payloads};
 
 /// Tokens that a preparation's keys are spread over when T is chosen.
 const KEYS_SERVE: usize = 1024;
@@ -11,11 +11,10 @@ const KEYS_SERVE: usize = 1024;
 /// How a preparation in direct mode lays out its masks: a public rule, which both sides follow.
 ///
 /// One T serves all groups of a session: as many tokens lie in each ciphertext, and each unit
-/// prepares as many. Of the powers of two for which every unit fits a frame each way, the smallest
-/// counts that moves at most a sixteenth more than the fewest bytes for 1024 tokens of every group,
-/// keys included: small units waste little where few tokens are wanted. T is at least [`least_tokens`], for
-/// the masks' sake. Blocks are the smallest that
-/// hold a matrix, or the largest that T leaves room for.
+/// prepares as many. Of the powers of two for which every request fits a frame, the smallest
+/// counts that moves at most an eighth more than the fewest bytes for 1024 tokens of every group,
+/// keys included: small units waste little where few tokens are wanted. T is at least [`least_tokens`],
+/// for the masks' sake. Blocks are the smallest that hold a matrix, or the largest that T leaves room for.
 ///
 /// ```
 /// use kernel::direct::DirectShape;
@@ -62,22 +61,22 @@ pub const fn least_tokens(degree: usize) -> usize {
 }
 
 impl PreparationRule {
-    /// The rule for a model under a parameter set; `None` if units of so many tokens do not fit a
-    /// frame.
+    /// The rule for a model under a parameter set; `None` if units of so many tokens have requests that do
+    /// not fit a frame.
     #[must_use]
     pub fn new(config: &ModelConfig, set: &DirectShape) -> Option<Self> {
         let of = |log| Self { config: *config, set: *set, tokens: 1_usize << log };
         let fitting = || {
             let all = (0..=set.degree.ilog2()).map(of);
             let enough = all.filter(|rule| rule.tokens >= least_tokens(set.degree));
-            enough.filter(|rule| rule.largest_payload() <= MAX_PAYLOAD)
+            enough.filter(|rule| rule.largest_payload(MAX_PAYLOAD) <= MAX_PAYLOAD)
         };
         let cost = |rule: &Self| {
             let (up, down) = rule.bytes(KEYS_SERVE);
             up + down
         };
         let least = fitting().map(|rule| cost(&rule)).min()?;
-        fitting().find(|rule| cost(rule) - least <= least / 16)
+        fitting().find(|rule| cost(rule) - least <= least / 8)
     }
 
     /// Tokens T of a unit.
@@ -92,18 +91,30 @@ impl PreparationRule {
         Layout::fitting(self.set.degree, shape.rows, shape.columns, self.tokens)
     }
 
-    /// Payload bytes of a unit: of the request and of the reply.
+    /// A unit: the payload bytes of the request, and the frames of the reply to a device that takes
+    /// payloads of `max_payload` bytes.
     #[must_use]
-    pub fn payloads(&self, shape: GroupShape) -> (usize, usize) {
+    pub fn payloads(&self, shape: GroupShape, max_payload: usize) -> (usize, ReplyFrames) {
         let size = (shape.rows, shape.columns);
-        direct_payloads(&self.set, &self.layout(shape), size, self.tokens)
+        direct_payloads(&self.set, &self.layout(shape), size, self.tokens, max_payload)
     }
 
-    /// Payload bytes of the largest frame of a session.
+    /// Payload bytes of the largest frame of a session with a device that takes payloads of
+    /// `max_payload` bytes.
     #[must_use]
-    pub fn largest_payload(&self) -> usize {
-        let units = self.shapes().map(|(shape, _)| self.payloads(shape));
-        units.map(|(up, down)| up.max(down)).max().unwrap_or(0).max(self.key_payload())
+    pub fn largest_payload(&self, max_payload: usize) -> usize {
+        let units = self.shapes().map(|(shape, _)| self.payloads(shape, max_payload));
+        let frames = units.map(|(up, down)| up.max(down.largest_payload()));
+        frames.max().unwrap_or(0).max(self.key_payload())
+    }
+
+    /// The largest replies of a session: payload bytes of the largest frame, and of all frames of the
+    /// longest.
+    #[must_use]
+    pub fn largest_replies(&self, max_payload: usize) -> (usize, usize) {
+        let replies = || self.shapes().map(|(shape, _)| self.payloads(shape, max_payload).1);
+        let frame = replies().map(|reply| reply.largest_payload()).max();
+        (frame.unwrap_or(0), replies().map(|reply| reply.bytes()).max().unwrap_or(0))
     }
 
     /// Payload bytes of an element of an evaluation key.
@@ -128,10 +139,11 @@ impl PreparationRule {
     pub fn bytes(&self, tokens: usize) -> (usize, usize) {
         let units = tokens.div_ceil(self.tokens);
         let sum = |bytes: (usize, usize), (shape, count): (GroupShape, usize)| {
-            let (up, down) = self.payloads(shape);
+            let (up, down) = self.payloads(shape, MAX_PAYLOAD);
             let count = count.saturating_mul(units);
-            let frames = |payload: usize| count.saturating_mul(HEADER_BYTES + payload);
-            (bytes.0.saturating_add(frames(up)), bytes.1.saturating_add(frames(down)))
+            let (up, down) = (HEADER_BYTES + up, HEADER_BYTES * down.count() + down.bytes());
+            let add = |sum: usize, bytes| sum.saturating_add(count.saturating_mul(bytes));
+            (add(bytes.0, up), add(bytes.1, down))
         };
         self.shapes().fold((self.key_bytes(), 0), sum)
     }

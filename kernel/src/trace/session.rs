@@ -1,7 +1,24 @@
 use super::{Layout, Plan};
 use crate::galois::Automorphism;
-use crate::model::ModelConfig;
+use crate::model::{GroupId, GroupKind, GroupShape, ModelConfig};
 use crate::schedule::Schedule;
+
+/// The products that a session asks for: each group with every number of rows that it has in some step,
+/// twice where two steps have as many. The head always has one row.
+pub fn session_products(
+    config: &ModelConfig,
+    schedule: &Schedule,
+) -> impl Iterator<Item = (GroupId, GroupShape, usize)> + use<> {
+    // Steps of a whole chunk, of what remains of the prompt, and of one row.
+    let rest = schedule.prompt_bucket() % schedule.chunk();
+    let steps = [schedule.chunk(), rest.max(1), 1];
+    let config = *config;
+    let shapes = config.groups().filter_map(move |group| Some((group, config.shape(group)?)));
+    shapes.flat_map(move |(group, shape)| {
+        let head = matches!(config.kind(group), Some((_, GroupKind::LmHead)));
+        steps.map(|rows| (group, shape, if head { 1 } else { rows as usize }))
+    })
+}
 
 /// The automorphisms whose keys a session in direct mode needs, in the order of their exponents:
 /// those of the layouts of all products of its schedule.
@@ -37,12 +54,9 @@ pub fn session_automorphisms(
 ) -> impl Iterator<Item = Automorphism> + use<> {
     let (config, schedule) = (*config, *schedule);
     in_order(move || {
-        // Steps of a whole chunk, of what remains of the prompt, and of one row.
-        let rest = schedule.prompt_bucket() % schedule.chunk();
-        let tokens = [schedule.chunk(), rest.max(1), 1];
-        let shapes = config.groups().filter_map(move |group| config.shape(group));
-        shapes.flat_map(move |shape| {
-            tokens.map(|t| Layout::for_product(degree, shape.rows, shape.columns, t as usize))
+        let products = session_products(&config, &schedule);
+        products.map(move |(_, shape, tokens)| {
+            Layout::for_product(degree, shape.rows, shape.columns, tokens)
         })
     })
 }

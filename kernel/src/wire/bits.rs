@@ -1,5 +1,5 @@
-use super::WireError;
 use super::message::BLOCK_PREFIX_BYTES;
+use super::{ReplyFrames, WireError};
 use crate::direct::{BODY_BITS, DirectShape, MASK_BITS};
 use crate::trace::Layout;
 
@@ -122,18 +122,19 @@ pub const fn result_bytes(layout: &Layout) -> usize {
         + packed_bits_len(BODY_BITS, layout.rows() * layout.tokens())
 }
 
-/// Payload bytes of a direct product of an `m x n` matrix for `tokens` tokens: the request and the
-/// reply.
+/// A direct product of an `m x n` matrix for `tokens` tokens: the payload bytes of the request, and the
+/// frames of the reply to a device that takes payloads of `max_payload` bytes.
 #[must_use]
 pub fn direct_payloads(
     shape: &DirectShape,
     layout: &Layout,
     (m, n): (usize, usize),
     tokens: usize,
-) -> (usize, usize) {
+    max_payload: usize,
+) -> (usize, ReplyFrames) {
     let groups = tokens.div_ceil(layout.tokens());
     (
         BLOCK_PREFIX_BYTES + groups * layout.input_blocks(n) * shape.body_bytes(),
-        BLOCK_PREFIX_BYTES + groups * layout.output_blocks(m) * result_bytes(layout),
+        ReplyFrames::new(layout, m, tokens, max_payload),
     )
 }

@@ -170,7 +170,8 @@ pub const BLOCK_PREFIX_BYTES: usize = 8;
 
 /// The prefix of a payload of residues: two little-endian words.
 ///
-/// (group, tokens) for products, (first coordinate, count) for bodies, (first row, count) for rows.
+/// (group, tokens) for products, (first coordinate, count) for bodies, (first row, count) for rows,
+/// (first result, count) behind the first block of a direct product's reply.
 ///
 /// ```
 /// use kernel::wire::{Block, WireError};
@@ -182,9 +183,9 @@ pub const BLOCK_PREFIX_BYTES: usize = 8;
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Block {
-    /// Group, first coordinate or first row.
+    /// Group, first coordinate, first row or first result.
     pub index: u32,
-    /// Tokens, coordinates or rows.
+    /// Tokens, coordinates, rows or results.
     pub count: u32,
 }
 

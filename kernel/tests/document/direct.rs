@@ -17,7 +17,10 @@ use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::{Label, Seed, centred_binomial, ternary};
 use kernel::trace::{Layout, Plan, session_automorphisms};
-use kernel::wire::{Block, direct_payloads, pack_bits, pack_body, packed_bits_len};
+use kernel::wire::{
+    Block, MAX_PAYLOAD, ReplyFrames, direct_payloads, pack_bits, pack_body, packed_bits_len,
+    result_bytes,
+};
 
 fn shape() -> DirectShape {
     DirectShape::of(ParameterId::Direct4096).unwrap()
@@ -80,7 +83,7 @@ pub(crate) fn layouts(page: &Page) {
         let layout = Layout::for_product(4096, said[0], said[1], said[2]);
         let plan = Plan::new(&layout);
         let size = (said[0], said[1]);
-        let (request, reply) = direct_payloads(&shape(), &layout, size, said[2]);
+        let (request, reply) = direct_payloads(&shape(), &layout, size, said[2], MAX_PAYLOAD);
         let expected = [
             layout.tokens(),
             layout.rows(),
@@ -92,9 +95,28 @@ pub(crate) fn layouts(page: &Page) {
             plan.babies(),
             plan.automorphisms().chain(layout.folds()).count(),
             request,
-            reply,
+            reply.bytes(),
+            reply.count(),
         ];
         assert_eq!(said[3..], expected);
+    }
+}
+
+pub(crate) fn reply_frames(page: &Page) {
+    for row in page.table("reply-frames") {
+        let [m, n, rows, max_payload] = [0, 1, 2, 3].map(|at| number(row[at]) as usize);
+        let layout = Layout::for_product(4096, m, n, rows);
+        let reply = ReplyFrames::new(&layout, m, rows, max_payload);
+        let said = [4, 5].map(|at| number(row[at]) as usize);
+        assert_eq!(said, [reply.results(), result_bytes(&layout)]);
+        let frames: Vec<Vec<i64>> = reply
+            .parts()
+            .map(|part| {
+                vec![part.index.into(), part.count.into(), reply.payload_bytes(&part) as i64]
+            })
+            .collect();
+        assert_eq!(row[6].split(", ").map(numbers).collect::<Vec<_>>(), frames);
+        assert!(reply.largest_payload() <= max_payload);
     }
 }
 

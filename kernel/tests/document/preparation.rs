@@ -5,6 +5,7 @@ use kernel::direct::DirectShape;
 use kernel::model::{GROUPS_PER_LAYER, GroupId, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::trace::PreparationRule;
+use kernel::wire::MAX_PAYLOAD;
 
 const CONFIG: ModelConfig = ModelConfig {
     vocab: 1024,
@@ -51,7 +52,7 @@ pub(crate) fn units(page: &Page) {
     let expected = names.into_iter().zip(groups).map(|(name, group)| {
         let shape = CONFIG.shape(group).unwrap();
         let layout = rule.layout(shape);
-        let (request, reply) = rule.payloads(shape);
+        let (request, reply) = rule.payloads(shape, MAX_PAYLOAD);
         let inputs = layout.input_blocks(shape.columns);
         let outputs = layout.output_blocks(shape.rows);
         assert_eq!(layout.tokens(), rule.tokens());
@@ -65,7 +66,8 @@ pub(crate) fn units(page: &Page) {
             inputs,
             outputs,
             request,
-            reply,
+            reply.bytes(),
+            reply.count(),
         ];
         (name, numbers.to_vec())
     });

@@ -59,6 +59,7 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("switches", direct::switches),
     ("switched_decryptions", direct::switched_decryptions),
     ("layouts", trace::layouts),
+    ("reply_frames", trace::reply_frames),
     ("session_keys", trace::session_keys),
     ("trace_products", trace::trace_products),
     ("bit_packing", trace::bit_packing),

@@ -4,6 +4,7 @@ use crate::cases::*;
 use crate::direct::{encrypt, evaluation_key, with_key};
 use crate::host::load;
 use crate::shapes::config;
+use crate::trace::payloads;
 use kernel::accel::Reference;
 use kernel::accel::ring::{Ciphertexts, RingAccelerator};
 use kernel::direct::{BODY_BITS, DirectShape, MASK_BITS, decrypt_switched_into};
@@ -12,7 +13,7 @@ use kernel::params::{Direct4096, DirectSet, InsecureDirect8, InsecureDirect64};
 use kernel::prime::{Prime, T};
 use kernel::stream::{Label, Seed, one_time_mask_coordinates};
 use kernel::trace::{Layout, PreparationRule};
-use kernel::wire::{Block, pack_bits, pack_body, packed_bits_len};
+use kernel::wire::{Block, MAX_PAYLOAD, pack_bits, pack_body, packed_bits_len};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -40,12 +41,9 @@ fn preparation_rule<S: DirectSet>(case: &Value) {
     let head = config.layers * GROUPS_PER_LAYER;
     let groups = (0..GROUPS_PER_LAYER).chain([head]);
     let shapes: Vec<_> = groups.map(|group| config.shape(GroupId(group)).unwrap()).collect();
-    let payloads: Vec<_> = shapes.iter().map(|&shape| rule.payloads(shape).into()).collect();
+    let payloads = shapes.iter().map(|&shape| payloads(rule.payloads(shape, MAX_PAYLOAD)));
     let expected = |name: &str| list(&case[name]).iter().map(numbers::<usize>).collect::<Vec<_>>();
-    assert_eq!(
-        payloads.iter().map(|sizes: &[_; 2]| sizes.to_vec()).collect::<Vec<_>>(),
-        expected("payloads")
-    );
+    assert_eq!(payloads.collect::<Vec<_>>(), expected("payloads"));
     let layouts = shapes.iter().map(|&shape| {
         let layout = rule.layout(shape);
         vec![layout.rows(), layout.columns(), layout.fold(), layout.sum()]
@@ -84,23 +82,29 @@ fn session<S: DirectSet>(case: &Value) {
         let mut masks = vec![0; results * S::N];
         let mut bodies = vec![0; results * layout.rows() * layout.tokens()];
         host.trace_product(matrix, keys, &layout, &input, &mut masks, &mut bodies).unwrap();
-        let results = masks.chunks_exact(S::N);
-        let results = results.zip(bodies.chunks_exact(layout.rows() * layout.tokens()));
-        let mut reply = block.to_vec();
+        let each = masks.chunks_exact(S::N);
+        let each = each.zip(bodies.chunks_exact(layout.rows() * layout.tokens()));
+        let mut all = Vec::new();
         let mut images = vec![0; rule.tokens() * shape.rows];
-        for (number, (mask, body)) in results.enumerate() {
-            reply.extend(packed(MASK_BITS, mask));
-            reply.extend(packed(BODY_BITS, body));
+        for (at, (mask, body)) in each.enumerate() {
+            all.extend(packed(MASK_BITS, mask));
+            all.extend(packed(BODY_BITS, body));
             let decrypted = decrypted::<S>(&seed, &layout, mask, body);
-            for (at, image) in decrypted.into_iter().enumerate() {
+            for (place, image) in decrypted.into_iter().enumerate() {
                 let (row, token) =
-                    (number * layout.rows() + at % layout.rows(), at / layout.rows());
+                    (at * layout.rows() + place % layout.rows(), place / layout.rows());
                 if row < shape.rows {
                     images[token * shape.rows + row] = image;
                 }
             }
         }
-        assert_payload(&reply, &unit["reply"]);
+        let (_, reply) = rule.payloads(shape, number(&case["max_payload"]));
+        let expected = list(&unit["reply"]);
+        assert_eq!((reply.count(), reply.results()), (expected.len(), results));
+        for (part, expected) in reply.parts().zip(expected) {
+            let results = reply.of(&part, &all).unwrap();
+            assert_payload(&[&block[..], &part.encode(), results].concat(), expected);
+        }
         assert_words(&wide(&images), &unit["images"]);
         first += layout.input_blocks(shape.columns);
     }

@@ -17,7 +17,8 @@ use kernel::schedule::Schedule;
 use kernel::stream::Label;
 use kernel::trace::{Layout, Plan, session_automorphisms};
 use kernel::wire::{
-    direct_payloads, pack_bits, pack_body, packed_bits_len, unpack_bits, unpack_body,
+    MAX_PAYLOAD, ReplyFrames, direct_payloads, pack_bits, pack_body, packed_bits_len, unpack_bits,
+    unpack_body,
 };
 use serde_json::Value;
 
@@ -55,9 +56,27 @@ pub(crate) fn layouts(case: &Value) {
     assert_eq!(exponents(plan.automorphisms()), numbers::<u32>(&case["keys"]));
     if !case["payloads"].is_null() {
         let shape = DirectShape::of(ParameterId::Direct4096).unwrap();
-        let (up, down) = direct_payloads(&shape, &layout, (m, n), tokens);
-        assert_eq!([up, down][..], numbers::<usize>(&case["payloads"]));
+        let found = direct_payloads(&shape, &layout, (m, n), tokens, MAX_PAYLOAD);
+        assert_eq!(payloads(found), numbers::<usize>(&case["payloads"]));
     }
+}
+
+/// The payload bytes of a request, then of each frame of the reply.
+pub(crate) fn payloads((request, reply): (usize, ReplyFrames)) -> Vec<usize> {
+    let frames = reply.parts().map(|part| reply.payload_bytes(&part));
+    core::iter::once(request).chain(frames).collect()
+}
+
+pub(crate) fn reply_frames(case: &Value) {
+    let [degree, m, n, tokens, max_payload] =
+        ["degree", "rows", "columns", "tokens", "max_payload"].map(|name| number(&case[name]));
+    let layout = Layout::for_product(degree, m, n, tokens);
+    let frames = ReplyFrames::new(&layout, m, tokens, max_payload);
+    let found = frames
+        .parts()
+        .map(|part| vec![part.index as usize, part.count as usize, frames.payload_bytes(&part)]);
+    let expected = list(&case["frames"]).iter().map(numbers::<usize>);
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 
 pub(crate) fn session_keys(case: &Value) {

@@ -270,8 +270,10 @@ impl Link {
             Action::Receive => {}
             Action::Send(reply) => self.send(reply, &frame),
             Action::Product(job) => {
-                let reply = self.session.product_reply(&job.run(&engine).unwrap())?;
-                self.send(reply, &frame);
+                let mut reply = job.run(&engine).unwrap();
+                while let Some(part) = self.session.product_reply(&mut reply)? {
+                    self.send(part, &frame);
+                }
             }
             Action::Key(job) => job.run(&engine).unwrap(),
             Action::Unit(mut job) => loop {

@@ -32,9 +32,14 @@ pub(crate) struct Model {
 }
 
 /// One layer, odd sizes; `attn_out` and `mlp_out` have the same shape.
-pub(crate) static TINY: LazyLock<Model> = LazyLock::new(|| {
+pub(crate) static TINY: LazyLock<Model> = LazyLock::new(|| tiny(29));
+
+/// The same with a head of three blocks of 64 rows.
+pub(crate) static WIDE: LazyLock<Model> = LazyLock::new(|| tiny(150));
+
+pub(crate) fn tiny(vocab: u32) -> Model {
     Model::random(ModelConfig {
-        vocab: 29,
+        vocab,
         hidden: 14,
         layers: 1,
         heads: 2,
@@ -44,7 +49,7 @@ pub(crate) static TINY: LazyLock<Model> = LazyLock::new(|| {
         context: 64,
         rms_eps: 1e-5,
     })
-});
+}
 
 /// Two layers, from the smallest checkpoint.
 pub(crate) static FIXTURE: LazyLock<Model> =

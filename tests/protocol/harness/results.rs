@@ -8,11 +8,11 @@ use kernel::model::{GroupId, GroupShape};
 use kernel::params::ParameterSet;
 use kernel::trace::Layout;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, FrameType, HEADER_BYTES, pack_bits, packed_bits_len, result_bytes,
-    unpack_bits,
+    Block, FrameType, HEADER_BYTES, MAX_PAYLOAD, REPLY_PREFIX_BYTES, ReplyFrames, pack_bits,
+    packed_bits_len, result_bytes, unpack_bits,
 };
 
-const AT: usize = HEADER_BYTES + BLOCK_PREFIX_BYTES;
+const AT: usize = HEADER_BYTES + REPLY_PREFIX_BYTES;
 
 /// One result: N words of mask, and a body for each output of each token of a block.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) struct Outcome {
     pub(crate) body: Vec<u64>,
 }
 
-/// The answer to a direct product, as its host made it.
+/// The answer to a direct product, as its host made it, in one frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Results {
     pub(crate) group: GroupId,
@@ -40,6 +40,9 @@ impl Results {
         let (group, tokens) = (GroupId(block.index), block.count as usize);
         let shape = model.shape(group);
         let layout = Layout::for_product(Set::N, shape.rows, shape.columns, tokens);
+        let (part, packed) = Block::split(packed).unwrap();
+        let frames = ReplyFrames::new(&layout, shape.rows, tokens, MAX_PAYLOAD);
+        assert_eq!((frames.count(), frames.part(0)), (1, Some(part)));
         let all = packed.chunks_exact(result_bytes(&layout)).map(|packed| {
             let (mask, body) = packed.split_at(packed_bits_len(MASK_BITS, Set::N));
             let outputs = layout.rows() * layout.tokens();
@@ -49,8 +52,7 @@ impl Results {
             }
         });
         let all: Vec<_> = all.collect();
-        let groups = tokens.div_ceil(layout.tokens());
-        assert_eq!(all.len(), groups * layout.output_blocks(shape.rows));
+        assert_eq!(all.len(), frames.results());
         Self { group, tokens, shape, layout, all }
     }
 

@@ -17,7 +17,7 @@ use kernel::params::{InsecureDirect64, ParameterId, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::stream::Seed;
-use kernel::wire::SessionId;
+use kernel::wire::{MAX_PAYLOAD, SessionId};
 
 /// A place of an answer: the logits' bits, the token, and whether each might be shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +35,8 @@ pub(crate) struct Run<'a> {
     pub(crate) prompt: Vec<u32>,
     pub(crate) set: ParameterId,
     pub(crate) id: SessionId,
+    /// Payload bytes that the device takes in direct and mixed mode.
+    pub(crate) max_payload: usize,
 }
 
 impl<'a> Run<'a> {
@@ -49,7 +51,8 @@ impl<'a> Run<'a> {
         let schedule = Schedule::new(&model.config, bucket, output, chunk).unwrap();
         let prompt = (0..prompt as u32).map(|i| (7 * i * i + 3) % model.config.vocab).collect();
         let set = ParameterId::InsecureMasked16x1;
-        Self { model, schedule, prompt, set, id: SessionId([5; 16]) }
+        let (id, max_payload) = (SessionId([5; 16]), MAX_PAYLOAD);
+        Self { model, schedule, prompt, set, id, max_payload }
     }
 
     /// Number of the product that gives the logits of each place.
@@ -132,6 +135,7 @@ impl<'a> Run<'a> {
         let (schedule, id) = (self.schedule, self.id);
         let session: DirectSession<'_, Set, Scalar> =
             DirectSession::open(&bundle, schedule, id, seed, memory.lend())?;
+        let session = session.with_max_payload(self.max_payload)?;
         self.over(session, direct_frame_bytes::<Set>(config, chunk), connector, spy).await
     }
 
@@ -160,6 +164,7 @@ impl<'a> Run<'a> {
             &mut words,
             memory.lend(),
         )?;
+        let session = session.with_max_payload(self.max_payload)?;
         let bytes = frame_bytes(config, chunk).max(direct_frame_bytes::<Set>(config, chunk));
         self.over(session, bytes, connector, spy).await
     }

@@ -15,7 +15,7 @@ use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
 use kernel::stream::Entropy;
-use kernel::wire::{HEADER_BYTES, RowForm};
+use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, RowForm};
 
 /// The forms in which a device can ask for its rows.
 pub(crate) const FORMS: [RowForm; 2] = [RowForm::Full, RowForm::Switched];
@@ -91,13 +91,14 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     now(prepare_over::<S, _>(model, host.link(), store, units, form, seed, payload))
 }
 
-/// A preparation through direct mode over any stream.
+/// A preparation through direct mode over any stream, with frames of at most `payload` bytes.
 pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
     seed: u64,
+    payload: usize,
 ) -> Prepared<Io::Error> {
     let (bundle, mut entropy) = (model.bundle(), Rng(seed));
     let rule = preparation_rule::<S>(&bundle).unwrap();
@@ -105,7 +106,7 @@ pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
     let mut results = vec![0; DirectMemory::results::<S>()];
     let mut noise = vec![0; S::N];
     let mut words = vec![0; prepare_direct_words(&rule)];
-    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    let mut frame = vec![0; prepare_direct_frame_bytes(&rule).min(HEADER_BYTES + payload)];
     let memory = PrepareDirectMemory {
         cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
         words: &mut words,
@@ -142,5 +143,5 @@ pub(crate) fn prepare_direct_here<S: DirectSet>(
     units: &[GroupId],
     seed: u64,
 ) -> Prepared<LinkError> {
-    now(prepare_direct_over::<S, _>(model, host.link(), store, units, seed))
+    now(prepare_direct_over::<S, _>(model, host.link(), store, units, seed, MAX_PAYLOAD))
 }

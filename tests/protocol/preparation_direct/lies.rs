@@ -11,7 +11,7 @@ use crate::harness::unit::{Prepared, prepare_direct_here};
 use crate::harness::wire;
 use device_client::store::CorrelationStore;
 use kernel::model::GroupId;
-use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, REPLY_PREFIX_BYTES};
 
 const UNITS: [GroupId; 6] =
     [GroupId(2), GroupId(0), GroupId(4), GroupId(3), GroupId(2), GroupId(1)];
@@ -63,7 +63,7 @@ fn a_lie_drops_the_whole_session_and_does_not_show() {
         for place in [0, 5, 200, 4000] {
             let lie: Tamper = Box::new(move |answer: &mut Answer<'_>| {
                 if answer.index == at {
-                    let from = HEADER_BYTES + BLOCK_PREFIX_BYTES;
+                    let from = HEADER_BYTES + REPLY_PREFIX_BYTES;
                     let length = answer.frame.len() - from;
                     answer.frame[from + place % (length - 8)] ^= 0xff;
                 }
@@ -99,7 +99,7 @@ fn a_single_wrong_image_drops_the_whole_session() {
         let lie: Tamper = Box::new(move |answer: &mut Answer<'_>| {
             if answer.index == at {
                 // The highest bits of the first body of the first result: output 0 of token 0.
-                let body = HEADER_BYTES + BLOCK_PREFIX_BYTES + 42 * 64 / 8;
+                let body = HEADER_BYTES + REPLY_PREFIX_BYTES + 42 * 64 / 8;
                 answer.frame[body + 4] ^= 0x08;
             }
         });
@@ -117,7 +117,7 @@ fn what_was_refused_is_prepared_anew() {
     let memory = fresh();
     let lie: Tamper = Box::new(|answer: &mut Answer<'_>| {
         if answer.index == 3 {
-            answer.frame[HEADER_BYTES + BLOCK_PREFIX_BYTES + 5] ^= 0xff;
+            answer.frame[HEADER_BYTES + REPLY_PREFIX_BYTES + 5] ^= 0xff;
         }
     });
     let (first, prepared) = session(&memory, &Loopback::new(&TINY.engine, lie));
@@ -198,7 +198,7 @@ fn a_session_that_ends_early_has_its_verdict() {
     for lies in [false, true] {
         let tamper: Tamper = Box::new(move |answer: &mut Answer<'_>| {
             if lies && answer.index == 2 {
-                answer.frame[HEADER_BYTES + BLOCK_PREFIX_BYTES + 5] ^= 0xff;
+                answer.frame[HEADER_BYTES + REPLY_PREFIX_BYTES + 5] ^= 0xff;
             }
             answer.hang_up = answer.index == 4;
         });

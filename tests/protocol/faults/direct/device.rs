@@ -11,10 +11,19 @@ use crate::harness::wire;
 use device_client::transport::Connector;
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel::schedule::ScheduledProduct;
-use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, WireError};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, REPLY_PREFIX_BYTES, WireError};
 
 /// What is wrong with the answer to a direct product.
-const ANSWERS: [(&str, Spoil, Why); 7] = [
+const ANSWERS: [(&str, Spoil, Why); 12] = [
+    ("another first result", |a| a.frame[HEADER_BYTES + 8] += 1, Why::Wire(WireError::Order)),
+    ("a far first result", |a| a.frame[HEADER_BYTES + 11] = 255, Why::Wire(WireError::Order)),
+    ("more results", |a| a.frame[HEADER_BYTES + 12] += 1, Why::Wire(WireError::Order)),
+    ("no results", |a| a.frame[HEADER_BYTES + 12] = 0, Why::Wire(WireError::Order)),
+    (
+        "the block alone",
+        |a| a.frame = with_payload(&a.frame, &a.frame[HEADER_BYTES..][..BLOCK_PREFIX_BYTES]),
+        Why::Wire(WireError::Length),
+    ),
     ("another group", |a| a.frame[HEADER_BYTES] ^= 1, Why::Wire(WireError::Order)),
     ("no such group", |a| a.frame[HEADER_BYTES + 3] = 255, Why::Wire(WireError::Order)),
     ("more tokens", |a| a.frame[HEADER_BYTES + 4] += 1, Why::Wire(WireError::Order)),
@@ -23,7 +32,7 @@ const ANSWERS: [(&str, Spoil, Why); 7] = [
     ("a byte too many", |a| device::resize(&mut a.frame, 1), Why::Wire(WireError::Length)),
     (
         "the mask alone",
-        |a| a.frame = with_payload(&a.frame, &a.frame[HEADER_BYTES..][..BLOCK_PREFIX_BYTES + 336]),
+        |a| a.frame = with_payload(&a.frame, &a.frame[HEADER_BYTES..][..REPLY_PREFIX_BYTES + 336]),
         Why::Wire(WireError::Length),
     ),
 ];

@@ -1,6 +1,6 @@
 //! Openings that a host refuses.
 
-use super::{is, refused, run, seed, send};
+use super::{refused, run, send};
 use crate::harness::link::{Loopback, honest};
 use crate::harness::model::TINY;
 use crate::harness::now;
@@ -8,9 +8,10 @@ use crate::harness::run::Set;
 use crate::harness::wire;
 use embedded_io_async::Write;
 use kernel::params::{ParameterId, ParameterSet};
+use kernel::trace::{Layout, session_products};
 use kernel::wire::{
-    DirectSeeds, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose,
-    WireError, encode_body,
+    DirectSeeds, FaultCode, FrameType, Header, Hello, MAX_PAYLOAD, Purpose, ReplyFrames, WireError,
+    encode_body,
 };
 
 fn hello(purpose: Purpose, set: ParameterId) -> Vec<u8> {
@@ -80,12 +81,12 @@ fn openings() {
     for too_many in [products + 1, u32::MAX] {
         refused("answered", WireError::Order, &[answered(too_many)]);
     }
-    // The larger of the frames of the session's products.
-    let host = Loopback::new(&TINY.engine, honest());
-    now(run().direct_over(seed(1), host.clone(), |_, _| {})).unwrap();
-    let both = [host.up(), host.down()].concat().into_iter();
-    let both = both.filter(|f| is(f, FrameType::Product) || is(f, FrameType::ProductReply));
-    let largest = both.map(|frame| frame.len() - HEADER_BYTES).max().unwrap() as u32;
+    // The largest single result of the session's products.
+    let largest = session_products(&TINY.config, &run().schedule).map(|(_, shape, tokens)| {
+        let layout = Layout::for_product(Set::N, shape.rows, shape.columns, tokens);
+        ReplyFrames::new(&layout, shape.rows, tokens, 0).largest_payload()
+    });
+    let largest = largest.max().unwrap() as u32;
     let takes = |max_payload| opening(&Hello { max_payload, ..good_hello() }, Set::ID);
     accepted(takes(largest));
     for little in [0, largest - 1] {
