@@ -4,7 +4,7 @@ use super::checkpoint::{Checkpoint, CheckpointError, Tensor, read_capped, read_j
 use super::error::ConvertError;
 use super::mapped::MappedFile;
 use super::rotary::rotary_frequencies;
-use super::rows::{RowsSummary, for_each_row};
+use super::rows::{Pass, Visit, for_each_row};
 use super::staging::{Access, FolderKind, Staged};
 use super::tokens::token_table;
 use check_vectors::CheckVectors;
@@ -138,9 +138,6 @@ pub(super) struct Inputs {
     pub(super) stop_tokens: Vec<u32>,
 }
 
-/// Is shown the rows of a pass.
-pub(super) type Visit<'a> = dyn FnMut(super::Row<'_>) -> Result<(), ConvertError> + 'a;
-
 /// Makes a bundle, whose rows `pass` shows in one pass. It is staged, and reads back.
 ///
 /// # Errors
@@ -149,7 +146,7 @@ pub(super) fn write_bundle<E>(
     inputs: Inputs,
     folder: &Path,
     entropy: &mut E,
-    pass: &mut dyn FnMut(&mut Visit<'_>) -> Result<RowsSummary, ConvertError>,
+    pass: &mut Pass<'_>,
 ) -> Result<(Staged, ModelDigest, u64), ConvertError>
 where
     E: Entropy<Error: Display> + ?Sized,

@@ -7,7 +7,7 @@ pub use rows::GroupRows;
 use super::checkpoint::{Checkpoint, CheckpointError, read_json};
 use super::error::ConvertError;
 use super::mapped::MappedFile;
-use super::rows::{RowsSummary, for_each_row};
+use super::rows::{Pass, for_each_row};
 use super::staging::{Access, FolderKind, Staged};
 use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, ModelConfig};
@@ -91,9 +91,7 @@ pub fn convert_host(
 pub(super) fn write_host(
     config: ModelConfig,
     folder: &Path,
-    pass: &mut dyn FnMut(
-        &mut dyn FnMut(super::Row<'_>) -> Result<(), ConvertError>,
-    ) -> Result<RowsSummary, ConvertError>,
+    pass: &mut Pass<'_>,
 ) -> Result<HostManifest, ConvertError> {
     FOLDER.prepare(folder)?;
 

@@ -66,6 +66,10 @@ pub fn for_each_row(
     visit_rows(config, &mut rows, visit, progress)
 }
 
+/// Is shown the rows of a pass.
+pub(super) type Visit<'a> = dyn FnMut(Row<'_>) -> Result<(), ConvertError> + 'a;
+/// Shows all rows once.
+pub(super) type Pass<'a> = dyn FnMut(&mut Visit<'_>) -> Result<RowsSummary, ConvertError> + 'a;
 /// Is shown a row's integers, and what they are multiples of.
 pub(super) type Show<'a> = dyn FnMut(&[i8], f32) -> Result<(), ConvertError> + 'a;
 /// Shows all rows of a group, in order.

@@ -1,11 +1,11 @@
 //! Bundles of weights that are made up: for measuring models of any shape without one.
 
 use super::checkpoint::{Rope, RopeScaling};
-use super::device_bundle::{FOLDER, Inputs, Visit, write_bundle};
+use super::device_bundle::{FOLDER, Inputs, write_bundle};
 use super::error::ConvertError;
 use super::host_bundle::{HostManifest, write_host};
 use super::rotary::rotary_frequencies;
-use super::rows::{Row, RowsSummary, Show, visit_rows};
+use super::rows::{RowsSummary, Show, Visit, visit_rows};
 use core::fmt::Display;
 use kernel::bundle::{ElementType, ModelDigest};
 use kernel::model::{GroupId, GroupShape, ModelConfig};
@@ -65,7 +65,7 @@ where
 
 fn pass(
     config: &ModelConfig,
-    visit: &mut dyn FnMut(Row<'_>) -> Result<(), ConvertError>,
+    visit: &mut Visit<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<RowsSummary, ConvertError> {
     let mut row = Vec::new();
