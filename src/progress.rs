@@ -39,6 +39,20 @@ pub(crate) fn count(label: &'static str, length: u64) -> ProgressBar {
     bar(label, length, "{pos} of {len}, {eta} left")
 }
 
+/// Does work that tells how much of how much is done, behind a bar.
+pub(crate) fn counted<T>(
+    label: &'static str,
+    work: impl FnOnce(&mut dyn FnMut(usize, usize)) -> T,
+) -> T {
+    let bar = count(label, 0);
+    let done = work(&mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    done
+}
+
 fn bar(label: &'static str, length: u64, tail: &str) -> ProgressBar {
     let template = format!("{{prefix:12}} [{{bar:28}}] {tail}");
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(10));

@@ -120,21 +120,12 @@ pub(super) fn run(options: &Bench, interrupts: &Interrupts) -> Result<Tokens> {
 
 /// Opens the host's bundle, once both are there.
 fn bundles(config: &ModelConfig, host: &Path, device: &Path) -> Result<HostBundle> {
-    let with_bar = |label, work: &mut dyn FnMut(&mut dyn FnMut(usize, usize)) -> Result<()>| {
-        let bar = progress::count(label, 0);
-        let result = work(&mut |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        });
-        bar.finish_and_clear();
-        result
-    };
     if !host.exists() {
-        with_bar("host bundle", &mut |hear| Ok(synthetic_host(config, host, hear).map(drop)?))?;
+        progress::counted("host bundle", |hear| synthetic_host(config, host, hear))?;
     }
     if !device.exists() {
-        with_bar("device bundle", &mut |hear| {
-            Ok(synthetic_device(config, device, &mut SystemEntropy, hear).map(drop)?)
+        progress::counted("device bundle", |hear| {
+            synthetic_device(config, device, &mut SystemEntropy, hear)
         })?;
     }
     Ok(HostBundle::open(host)?)

@@ -9,23 +9,14 @@ use std::path::Path;
 
 /// Converts for a host, behind a progress bar.
 pub(crate) fn host_bundle(checkpoint: &Path, out: &Path) -> Result<HostManifest> {
-    let bar = progress::count("host bundle", 0);
-    let manifest = convert_host(checkpoint, out, &mut |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    Ok(manifest?)
+    Ok(progress::counted("host bundle", |hear| convert_host(checkpoint, out, hear))?)
 }
 
 /// Converts for a device, behind a progress bar.
 pub(crate) fn device_bundle(checkpoint: &Path, out: &Path) -> Result<DeviceSummary> {
-    let bar = progress::count("device bundle", 0);
-    let summary = convert_device(checkpoint, out, &mut SystemEntropy, &mut |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
+    let summary = progress::counted("device bundle", |hear| {
+        convert_device(checkpoint, out, &mut SystemEntropy, hear)
     });
-    bar.finish_and_clear();
     Ok(summary?)
 }
 
