@@ -22,9 +22,7 @@ fn square_matrices() {
     check(2048, 2048, 2);
 }
 
-/// Sixteen tokens at the largest shapes: minutes.
 #[test]
-#[ignore = "minutes: cargo test --release -p accel-cpu --test exact -- --ignored"]
 fn sixteen_tokens_at_the_largest_shapes() {
     check(2048, 2048, 16);
     check(4096, 4096, 16);
