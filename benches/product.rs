@@ -23,10 +23,18 @@ impl RowSource for Rows {
     }
 }
 
+/// The product of one token in a plain loop, as one writes it down.
+fn scalar(weights: &[i8], x: &[u32], out: &mut [u32]) {
+    for (row, out) in weights.chunks_exact(x.len()).zip(black_box(out)) {
+        let sum = row.iter().zip(x).map(|(&w, &x)| i64::from(w) * i64::from(x)).sum();
+        *out = T::from_i64(sum);
+    }
+}
+
 fn shapes(criterion: &mut Criterion) {
     for level in Level::available() {
         let Ok(cpu) = Cpu::with_level(level) else { continue };
-        for (m, n) in [(704, 128), (4096, 4096)] {
+        for (m, n) in [(64, 64), (704, 128), (4096, 4096)] {
             let Ok(matrix) = cpu.load(m, n, &mut Rows(1)) else { continue };
             let mut group = criterion.benchmark_group(format!("product/{level}/{m}x{n}"));
             group.sample_size(20);
@@ -36,6 +44,12 @@ fn shapes(criterion: &mut Criterion) {
             group.bench_function("read", |b| {
                 b.iter(|| black_box(&read).iter().fold(0_u64, |sum, word| sum.wrapping_add(*word)));
             });
+            if m * n < 1 << 16 {
+                let weights: Vec<i8> = (0..m * n).map(|i| (i * 37) as i8).collect();
+                let x: Vec<u32> = (0..n as u64).map(|i| T::reduce(i << 33)).collect();
+                let mut out = vec![0; m];
+                group.bench_function("scalar", |b| b.iter(|| scalar(&weights, &x, &mut out)));
+            }
             for tokens in [1, 16] {
                 let x: Vec<u32> = (0..(n * tokens) as u64).map(|i| T::reduce(i << 33)).collect();
                 let mut out = vec![0; m * tokens];
