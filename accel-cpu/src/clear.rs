@@ -2,23 +2,19 @@
 //! products are measured against.
 
 use crate::arch::{Kernels, PANEL, Step, Sums};
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, FEW};
 use crate::digits::{Digits, PLANE, TILE};
 use crate::few::Walk;
+use crate::many::{PACKED, TASK_ROWS, add_tile, task_rows};
 use crate::matrix::{Matrix, Rows};
-use crate::planes::BLOCK;
+use crate::planes::{BLOCK, MAX_TILED_COLUMNS, Tiles, filled};
 use crate::team::Team;
 use core::ops::Range;
 use kernel::accel::{AccelError, MatrixId};
 use std::sync::Arc;
 
-/// Bytes of columns of [`many`] that are packed at once, about: they stay in the last cache that the
-/// threads share.
-const PACKED: usize = 4 << 20;
-/// Most columns of these.
-const WINDOW: usize = 1024;
-/// Most rows of one task of [`many`].
-const TASK_ROWS: usize = 16 * PANEL;
+/// Most columns of [`many`] that are packed at once.
+const WINDOW: usize = 4 * MAX_TILED_COLUMNS;
 
 /// A loaded matrix, ready for ordinary products in the clear.
 ///
@@ -73,7 +69,7 @@ impl Clear {
     /// `out[i][c] = sum_j W[i][j] x[j][c]` for the rows `rows` and the `n x columns` matrix x, exactly.
     ///
     /// # Errors
-    /// [`AccelError::Shape`], or as rows that are shared fail.
+    /// [`AccelError::Shape`], [`AccelError::OutOfMemory`], or as rows that are shared fail.
     pub fn product(
         &self,
         cpu: &Cpu,
@@ -96,8 +92,11 @@ impl Clear {
     }
 }
 
-/// Few columns, one pass over the rows. `sums` are those of the rows.
-pub(crate) fn few<K: Kernels>(
+/// The first rows times the matrix `x` of so many columns. `sums` are those of the rows.
+///
+/// # Errors
+/// [`AccelError::OutOfMemory`].
+pub(crate) fn product<K: Kernels>(
     kernels: &K,
     team: &Team,
     rows: Rows<'_>,
@@ -105,10 +104,27 @@ pub(crate) fn few<K: Kernels>(
     columns: usize,
     sums: &[i32],
     out: &mut [i32],
-) {
+) -> Result<(), AccelError> {
+    if columns <= FEW {
+        few(kernels, team, rows, x, columns, sums, out)
+    } else {
+        many(kernels, team, rows, x, columns, sums, out)
+    }
+}
+
+/// Few columns, one pass over the rows.
+fn few<K: Kernels>(
+    kernels: &K,
+    team: &Team,
+    rows: Rows<'_>,
+    x: &[i8],
+    columns: usize,
+    sums: &[i32],
+    out: &mut [i32],
+) -> Result<(), AccelError> {
     let offset = K::Digits::OFFSET;
     let chunks = (x.len() / columns).div_ceil(PLANE);
-    let mut bytes = vec![[offset; PLANE]; chunks * columns];
+    let mut bytes = filled(chunks * columns, [offset; PLANE])?;
     for (j, row) in x.chunks_exact(columns).enumerate() {
         for (c, &x) in row.iter().enumerate() {
             bytes[c * chunks + j / PLANE][j % PLANE] = (x as u8).wrapping_add(offset);
@@ -134,10 +150,11 @@ pub(crate) fn few<K: Kernels>(
             row += height;
         }
     });
+    Ok(())
 }
 
-/// Many columns, packed in tiles. `sums` are those of the rows.
-pub(crate) fn many<K: Kernels>(
+/// Many columns, packed in tiles.
+fn many<K: Kernels>(
     kernels: &K,
     team: &Team,
     rows: Rows<'_>,
@@ -145,43 +162,35 @@ pub(crate) fn many<K: Kernels>(
     columns: usize,
     sums: &[i32],
     out: &mut [i32],
-) {
+) -> Result<(), AccelError> {
+    let n = x.len() / columns;
     let tile_columns = K::Digits::GROUPS * TILE;
-    let steps = (x.len() / columns).div_ceil(4);
-    let window = (PACKED / (4 * steps)).next_multiple_of(tile_columns).min(WINDOW);
-    let panels = (out.len() / columns).div_ceil(PANEL);
-    let height = (panels.div_ceil(4 * team.threads()) * PANEL).min(TASK_ROWS);
+    let window = (PACKED / n).next_multiple_of(tile_columns).min(WINDOW);
+    let height = task_rows(team, out.len() / columns);
+    // A tile holds as many bytes as one of words.
+    let words = |columns: usize| columns.div_ceil(tile_columns) * TILE;
+    let mut tiles = Tiles::<K::Digits>::new(n, words(columns.min(window)))?;
     for start in (0..columns).step_by(window) {
-        let window = start..columns.min(start + window);
-        let tiles = window.len().div_ceil(tile_columns);
-        let zeros = K::Digits::bytes(&[[[0; TILE]; 4]; 4]);
-        let mut packed: Vec<Step<K>> = vec![zeros; tiles * steps];
-        let blocks = packed.chunks_mut(tiles * BLOCK / 4).enumerate();
-        team.for_each(blocks, |(block, packed)| {
-            let depth = packed.len() / tiles;
-            for (i, step) in packed.iter_mut().enumerate() {
+        let end = columns.min(start + window);
+        tiles.shrink(words(end - start));
+        let count = tiles.len();
+        team.for_each(tiles.blocks_mut().enumerate(), |(block, steps)| {
+            let depth = steps.len() / count;
+            for (i, step) in steps.iter_mut().enumerate() {
                 let from = start + i / depth * tile_columns;
-                let k = 4 * (block * BLOCK / 4 + i % depth);
-                *step = pack::<K>(x, columns, k, from..window.end.min(from + tile_columns));
+                let k = block * BLOCK + 4 * (i % depth);
+                *step = pack::<K>(x, columns, k, from..end.min(from + tile_columns));
             }
         });
         let parts = out.chunks_mut(height * columns).zip(sums.chunks(height)).enumerate();
         team.for_each(parts, |(task, (out, row_sums))| {
             let rows = rows.from(task * height);
-            for tile in 0..tiles {
+            for tile in 0..tiles.len() {
                 let mut sums = [Sums::ZERO; TASK_ROWS];
                 let sums = &mut sums[..row_sums.len()];
-                for (i, block) in packed.chunks(tiles * BLOCK / 4).enumerate() {
-                    let depth = block.len() / tiles;
-                    let block = &block[tile * depth..][..depth];
-                    for (j, sums) in sums.chunks_mut(PANEL).enumerate() {
-                        let panel = rows.panel::<PANEL>(j * PANEL);
-                        let panel = panel.map(|row| row.get(i * BLOCK..).unwrap_or_default());
-                        kernels.multiply(&panel[..sums.len()], block, sums);
-                    }
-                }
+                add_tile(kernels, rows, &tiles, tile, sums);
                 let from = start + tile * tile_columns;
-                let to = window.end.min(from + tile_columns);
+                let to = end.min(from + tile_columns);
                 let all = sums.iter().zip(row_sums).zip(out.chunks_exact_mut(columns));
                 for ((sums, row_sum), out) in all {
                     let offset = i32::from(K::Digits::OFFSET) * row_sum;
@@ -190,6 +199,7 @@ pub(crate) fn many<K: Kernels>(
             }
         });
     }
+    Ok(())
 }
 
 /// Four coordinates from `k` on of some columns.

@@ -14,7 +14,7 @@ use kernel::stream::{PublicSeed, expand_mask_columns};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Most columns that go row by column; above, packing them in tiles pays.
-const FEW: usize = 8;
+pub(crate) const FEW: usize = 8;
 /// Multiply-adds of an int8 and a residue below which waking a thread costs more than it brings.
 const WORTH_A_THREAD: usize = 1 << 21;
 
@@ -157,7 +157,7 @@ impl Cpu {
     /// An ordinary product of the rows from `first` on, of the few or the many columns of `x`; shapes are the caller's to check.
     ///
     /// # Errors
-    /// As rows that are shared fail.
+    /// [`AccelError::OutOfMemory`], or as rows that are shared fail.
     pub(crate) fn clear(
         &self,
         matrix: &Matrix,
@@ -169,12 +169,7 @@ impl Cpu {
     ) -> Result<(), AccelError> {
         let (rows, work) = (matrix.rows()?.from(first), out.len().saturating_mul(matrix.n));
         let team = if work < WORTH_A_THREAD { Team::ALONE } else { &self.team };
-        if columns <= FEW {
-            self.products.clear_few(team, rows, x, columns, sums, out);
-        } else {
-            self.products.clear_many(team, rows, x, columns, sums, out);
-        }
-        Ok(())
+        self.products.clear(team, rows, x, columns, sums, out)
     }
 
     pub(crate) const fn direct(&self) -> &DirectMode {

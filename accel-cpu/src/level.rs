@@ -128,8 +128,8 @@ pub(crate) trait Products: Send + Sync {
         out: &mut [u32],
     ) -> Result<(), AccelError>;
 
-    /// [`clear::few`].
-    fn clear_few(
+    /// [`clear::product`].
+    fn clear(
         &self,
         team: &Team,
         rows: Rows<'_>,
@@ -137,18 +137,7 @@ pub(crate) trait Products: Send + Sync {
         columns: usize,
         sums: &[i32],
         out: &mut [i32],
-    );
-
-    /// [`clear::many`].
-    fn clear_many(
-        &self,
-        team: &Team,
-        rows: Rows<'_>,
-        x: &[i8],
-        columns: usize,
-        sums: &[i32],
-        out: &mut [i32],
-    );
+    ) -> Result<(), AccelError>;
 
     /// [`many::product`].
     fn many(
@@ -176,7 +165,7 @@ impl<K: Kernels> Products for K {
         few::product(self, team, from, p, x, columns, out)
     }
 
-    fn clear_few(
+    fn clear(
         &self,
         team: &Team,
         rows: Rows<'_>,
@@ -184,20 +173,8 @@ impl<K: Kernels> Products for K {
         columns: usize,
         sums: &[i32],
         out: &mut [i32],
-    ) {
-        clear::few(self, team, rows, x, columns, sums, out);
-    }
-
-    fn clear_many(
-        &self,
-        team: &Team,
-        rows: Rows<'_>,
-        x: &[i8],
-        columns: usize,
-        sums: &[i32],
-        out: &mut [i32],
-    ) {
-        clear::many(self, team, rows, x, columns, sums, out);
+    ) -> Result<(), AccelError> {
+        clear::product(self, team, rows, x, columns, sums, out)
     }
 
     fn many(

@@ -44,7 +44,11 @@ pub(crate) fn columns<D: Digits>(
     Ok(planes)
 }
 
-fn filled<S: Clone>(len: usize, value: S) -> Result<Vec<S>, AccelError> {
+/// So many of a value, if there is room.
+///
+/// # Errors
+/// [`AccelError::OutOfMemory`].
+pub(crate) fn filled<S: Clone>(len: usize, value: S) -> Result<Vec<S>, AccelError> {
     let mut v = Vec::new();
     v.try_reserve_exact(len).map_err(|_| AccelError::OutOfMemory)?;
     v.resize(len, value);
