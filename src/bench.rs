@@ -21,7 +21,7 @@ use direct::Direct;
 use host::Group;
 use kernel::accel::Accelerator;
 use kernel::model::ModelConfig;
-use report::{KINDS, Kind, LEGEND, Summary, Traffic};
+use report::{Conditions, KINDS, Kind, LEGEND, Summary};
 use std::io::Write;
 
 /// Bytes of weights that are held, about, where nothing is said: many times a cache.
@@ -96,7 +96,7 @@ pub(crate) fn run(options: &Bench) -> Result<()> {
     bar.finish_and_clear();
 
     let weight_bytes = groups.iter().map(|g| (g.weights() * g.of_model as usize) as u64).sum();
-    let mut summary = Summary {
+    let conditions = Conditions {
         shape: options.shape,
         backend: cpu.capabilities().name,
         threads: cpu.threads(),
@@ -105,36 +105,16 @@ pub(crate) fn run(options: &Bench) -> Result<()> {
         layers: config.layers,
         huge_pages: !options.no_huge_pages,
         weight_bytes,
-        read_seconds: 0.0,
-        plain_seconds: 0.0,
-        online_seconds: 0.0,
-        offline_seconds: 0.0,
-        direct_seconds: 0.0,
-        online_over_plain: 0.0,
-        online_over_read: 0.0,
-        offline_mac_per_s: 0.0,
-        offline_over_int8_peak: 0.0,
-        direct_over_plain: 0.0,
-        device_share: 0.0,
-        device_online_seconds: 0.0,
-        device_offline_seconds: 0.0,
-        device_direct_seconds: 0.0,
-        online_bytes: Traffic::default(),
-        offline_bytes: Traffic::default(),
-        direct_bytes: Traffic::default(),
-        direct_key_bytes: direct.key_bytes,
-        stored_bytes: 0,
-        peak_rss_bytes: None,
-        groups: groups.iter().zip(&products).map(|(g, p)| Kind::new(g, p)).collect(),
     };
-    summary.sum_up(&device, &products);
+    let kinds = groups.iter().zip(&products).map(|(g, p)| Kind::new(g, p)).collect();
+    let summary = Summary::new(conditions, kinds, &device, &products, direct.key_bytes);
     let mut out = std::io::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
     } else {
         eprintln!(
             "{}, {} threads, medians of {rounds} rounds. {LEGEND}.\n",
-            summary.backend, summary.threads
+            summary.conditions.backend, summary.conditions.threads
         );
         write!(out, "{summary}")?;
     }

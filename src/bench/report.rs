@@ -83,9 +83,9 @@ pub(super) struct Traffic {
     pub(super) down: u64,
 }
 
-/// Everything, for one token of the whole model. Names of fields are for scripts, and stay.
+/// What was run, and how.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Summary {
+pub(super) struct Conditions {
     pub(super) shape: Shape,
     pub(super) backend: &'static str,
     pub(super) threads: usize,
@@ -95,6 +95,13 @@ pub(super) struct Summary {
     pub(super) layers: u32,
     pub(super) huge_pages: bool,
     pub(super) weight_bytes: u64,
+}
+
+/// Everything, for one token of the whole model. Names of fields are for scripts, and stay.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Summary {
+    #[serde(flatten)]
+    pub(super) conditions: Conditions,
     pub(super) read_seconds: f64,
     pub(super) plain_seconds: f64,
     pub(super) online_seconds: f64,
@@ -124,10 +131,16 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Fills in what follows from the groups.
-    pub(super) fn sum_up(&mut self, times: &device::Times, direct: &[Products]) {
+    /// Works out what follows from the groups.
+    pub(super) fn new(
+        conditions: Conditions,
+        groups: Vec<Kind>,
+        times: &device::Times,
+        direct: &[Products],
+        direct_key_bytes: u64,
+    ) -> Self {
         let sum = |of: &dyn Fn(&Kind) -> f64| -> f64 {
-            self.groups.iter().map(|kind| f64::from(kind.of_model) * of(kind)).sum()
+            groups.iter().map(|kind| f64::from(kind.of_model) * of(kind)).sum()
         };
         let n = Unit::N as f64;
         let work = |kind: &Kind| (kind.rows * kind.columns) as f64;
@@ -152,7 +165,7 @@ impl Summary {
             sum(&|kind| (kind.columns * body_bytes(Unit::N)) as f64 / n),
             sum(&|kind| (kind.rows * switched_row_bytes(Unit::N, Unit::K)) as f64 / n),
         );
-        let of_model: Vec<f64> = self.groups.iter().map(|kind| kind.of_model.into()).collect();
+        let of_model: Vec<f64> = groups.iter().map(|kind| kind.of_model.into()).collect();
         let all = |of: &dyn Fn(&Products) -> f64| -> f64 {
             of_model.iter().zip(direct).map(|(count, products)| count * of(products)).sum()
         };
@@ -167,25 +180,30 @@ impl Summary {
         let stored = sum(&|kind| 4.0 * kind.rows as f64);
         let device = times.online.median();
 
-        self.read_seconds = read;
-        self.plain_seconds = plain;
-        self.online_seconds = online;
-        self.offline_seconds = offline;
-        self.direct_seconds = direct_seconds;
-        self.online_over_plain = online / plain;
-        self.online_over_read = online / read;
-        self.offline_mac_per_s = macs / offline;
-        self.offline_over_int8_peak = macs / offline * peak / sum(&work);
-        self.direct_over_plain = direct_seconds / plain;
-        self.device_share = device / (device + online);
-        self.device_online_seconds = device;
-        self.device_offline_seconds = device_offline;
-        self.device_direct_seconds = device_direct;
-        self.online_bytes = online_bytes;
-        self.offline_bytes = offline_bytes;
-        self.direct_bytes = direct_bytes;
-        self.stored_bytes = stored as u64;
-        self.peak_rss_bytes = peak_rss();
+        Self {
+            conditions,
+            read_seconds: read,
+            plain_seconds: plain,
+            online_seconds: online,
+            offline_seconds: offline,
+            direct_seconds,
+            online_over_plain: online / plain,
+            online_over_read: online / read,
+            offline_mac_per_s: macs / offline,
+            offline_over_int8_peak: macs / offline * peak / sum(&work),
+            direct_over_plain: direct_seconds / plain,
+            device_share: device / (device + online),
+            device_online_seconds: device,
+            device_offline_seconds: device_offline,
+            device_direct_seconds: device_direct,
+            online_bytes,
+            offline_bytes,
+            direct_bytes,
+            direct_key_bytes,
+            stored_bytes: stored as u64,
+            peak_rss_bytes: peak_rss(),
+            groups,
+        }
     }
 }
 
@@ -261,10 +279,11 @@ impl fmt::Display for Summary {
             )?;
         }
         writeln!(f)?;
-        if self.layers_run < self.layers {
-            writeln!(f, "a token, scaled from {} of {} layers:", self.layers_run, self.layers)?;
+        let Conditions { layers_run, layers, weight_bytes, .. } = self.conditions;
+        if layers_run < layers {
+            writeln!(f, "a token, scaled from {layers_run} of {layers} layers:")?;
         } else {
-            writeln!(f, "a token, all {} layers:", self.layers)?;
+            writeln!(f, "a token, all {layers} layers:")?;
         }
         let line =
             |f: &mut fmt::Formatter<'_>, what: &str, host: f64, device: f64, bytes: Traffic| {
@@ -282,7 +301,7 @@ impl fmt::Display for Summary {
             "in clear  host {:>9}   reading {:>8}   weights {}",
             Seconds(self.plain_seconds).to_string(),
             Seconds(self.read_seconds).to_string(),
-            Bytes(self.weight_bytes)
+            Bytes(weight_bytes)
         )?;
         line(f, "online", self.online_seconds, self.device_online_seconds, self.online_bytes)?;
         line(f, "offline", self.offline_seconds, self.device_offline_seconds, self.offline_bytes)?;

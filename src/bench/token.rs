@@ -109,13 +109,11 @@ pub(super) fn run(options: &Bench, interrupts: &Interrupts) -> Result<Tokens> {
     let server = HostThread::start(Arc::clone(&engine))?;
     let address = Host::new(server.address.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let job = Job { options, bundle: &bundle, engine: &engine, host: &address, clock: &clock };
+    let (bundle, engine) = (&bundle, &*engine);
+    let job = Job { options, bundle, engine, host: &address, clock: &clock, threads };
     let result = runtime.block_on(job.run());
     server.stop();
-    let mut tokens = result?;
-    tokens.threads = threads;
-    tokens.peak_rss_bytes = peak_rss();
-    Ok(tokens)
+    result
 }
 
 /// Opens the host's bundle, once both are there.
@@ -137,6 +135,7 @@ struct Job<'a> {
     engine: &'a Engine,
     host: &'a Host,
     clock: &'a Clock,
+    threads: usize,
 }
 
 impl Job<'_> {
@@ -186,7 +185,7 @@ impl Job<'_> {
         Ok(Tokens {
             shape: self.options.shape,
             backend: self.engine.backend(),
-            threads: 0,
+            threads: self.threads,
             layers: config.layers,
             weight_bytes: weights.map(|shape| (shape.rows * shape.columns) as u64).sum(),
             prompt_tokens: prompt,
@@ -208,7 +207,7 @@ impl Job<'_> {
             stored_bytes_per_token: 4 * config.total_rows() as u64,
             identical_tokens: plain.tokens == transcript.tokens,
             identical_logits: plain.same_logits(&transcript),
-            peak_rss_bytes: None,
+            peak_rss_bytes: peak_rss(),
         })
     }
 
