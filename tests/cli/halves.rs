@@ -1,7 +1,7 @@
 //! `convert`, `serve` and `generate`: the two halves as separate processes.
 
 use crate::tool::{
-    Bundles, Host, MODEL, Npy, OTHER, Process, fixture, folder, program, run, words,
+    Bundles, Host, MODEL, NOBODY, Npy, OTHER, Process, fixture, folder, program, run, words,
 };
 use serde_json::Value;
 use std::net::TcpListener;
@@ -60,12 +60,9 @@ fn two_devices_at_once() {
 
 #[test]
 fn a_host_that_is_not_there() {
-    // A port that is free for now.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let bundles = Bundles::of(MODEL);
-    let address = format!("127.0.0.1:{port}");
-    let said = format!("connecting to {address}: ");
-    run(bundles.generate(&address, OPTIONS)).failed(1, &[&said, "refused"]);
+    let said = format!("connecting to {NOBODY}: ");
+    run(bundles.generate(NOBODY, OPTIONS)).failed(1, &[&said, "refused"]);
     run(bundles.generate("no-such-name.invalid", OPTIONS))
         .failed(1, &["connecting to no-such-name.invalid:7766: "]);
 }

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -309,6 +310,17 @@ impl Bundles {
     }
 }
 
+/// A free port on a loopback address that no other test uses: when a host dies, none that another
+/// test starts takes its place. Where loopback is one address (not Linux), the usual one.
+fn free_address() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    if cfg!(not(target_os = "linux")) {
+        return "127.0.0.1:0".to_owned();
+    }
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    format!("127.{}.{high}.{low}:0", NEXT.fetch_add(1, Ordering::Relaxed).max(1))
+}
+
 /// A host in a process of its own, on a free port.
 pub(crate) struct Host {
     pub(crate) process: Process,
@@ -317,12 +329,12 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn of(bundles: &Bundles) -> Self {
-        Self::on("127.0.0.1:0", bundles)
+        Self::on(&free_address(), bundles)
     }
 
     /// A host that does not check its weights.
     pub(crate) fn unverified(bundles: &Bundles) -> Self {
-        Self::with("--no-verify --listen 127.0.0.1:0", bundles)
+        Self::with(&format!("--no-verify --listen {}", free_address()), bundles)
     }
 
     pub(crate) fn on(address: &str, bundles: &Bundles) -> Self {
