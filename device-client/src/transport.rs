@@ -3,6 +3,9 @@
 use embedded_io_async::{Read, ReadExactError, Write};
 use kernel::wire::{Fault, FaultCode, FrameType, HEADER_BYTES, Header, WireError, decode_body};
 
+/// Bytes of a fault's body, at most: far more than it has.
+const FAULT_BYTES: usize = 64;
+
 /// Why a frame could not be sent or received.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -39,9 +42,14 @@ impl<E> TransportError<E> {
 }
 
 /// A stream, and the bytes that have passed through it.
+///
+/// Frames pass whole, or in parts where there is no memory for a whole one: a header, then pieces of the
+/// payload of any length.
 #[derive(Debug)]
 pub struct Transport<Io> {
     io: Io,
+    /// Bytes of the payload under way in that have not been read.
+    left: usize,
     /// Bytes sent, headers included.
     pub bytes_up: u64,
     /// Bytes received, headers included.
@@ -51,7 +59,7 @@ pub struct Transport<Io> {
 impl<Io: Read + Write> Transport<Io> {
     /// Wraps a connected stream.
     pub const fn new(io: Io) -> Self {
-        Self { io, bytes_up: 0, bytes_down: 0 }
+        Self { io, left: 0, bytes_up: 0, bytes_down: 0 }
     }
 
     /// Sends a whole frame and flushes it.
@@ -59,10 +67,27 @@ impl<Io: Read + Write> Transport<Io> {
     /// # Errors
     /// [`TransportError::Link`].
     pub async fn send(&mut self, frame: &[u8]) -> Result<(), TransportError<Io::Error>> {
-        self.io.write_all(frame).await.map_err(TransportError::Link)?;
-        self.io.flush().await.map_err(TransportError::Link)?;
-        self.bytes_up += frame.len() as u64;
+        self.send_part(frame).await?;
+        self.flush().await
+    }
+
+    /// Sends a part of a frame: the header first, and in all as many bytes of payload as it says. What
+    /// has not been [flushed](Self::flush) may wait.
+    ///
+    /// # Errors
+    /// [`TransportError::Link`].
+    pub async fn send_part(&mut self, part: &[u8]) -> Result<(), TransportError<Io::Error>> {
+        self.io.write_all(part).await.map_err(TransportError::Link)?;
+        self.bytes_up += part.len() as u64;
         Ok(())
+    }
+
+    /// Sends what waits.
+    ///
+    /// # Errors
+    /// [`TransportError::Link`].
+    pub async fn flush(&mut self) -> Result<(), TransportError<Io::Error>> {
+        self.io.flush().await.map_err(TransportError::Link)
     }
 
     /// Receives a frame into `payload`, and returns its header and its part of `payload`.
@@ -74,15 +99,48 @@ impl<Io: Read + Write> Transport<Io> {
         &mut self,
         payload: &'p mut [u8],
     ) -> Result<(Header, &'p [u8]), TransportError<Io::Error>> {
+        let header = self.receive_header().await?;
+        let payload = payload.get_mut(..header.length as usize).ok_or(WireError::Length)?;
+        self.receive_part(payload).await?;
+        Ok((header, payload))
+    }
+
+    /// Receives the header of a frame, whose payload follows [in parts](Self::receive_part). A fault
+    /// frame becomes an error.
+    ///
+    /// # Errors
+    /// [`TransportError`]; [`WireError::Length`] if payload of the last frame has not been read.
+    pub async fn receive_header(&mut self) -> Result<Header, TransportError<Io::Error>> {
+        if self.left != 0 {
+            return Err(WireError::Length.into());
+        }
         let mut header = [0; HEADER_BYTES];
         self.read(&mut header).await?;
         let header = Header::decode(&header)?;
-        let payload = payload.get_mut(..header.length as usize).ok_or(WireError::Length)?;
-        self.read(payload).await?;
+        self.left = header.length as usize;
         if header.frame == FrameType::Fault {
-            return Err(decode_body::<Fault>(payload)?.into());
+            let mut body = [0; FAULT_BYTES];
+            let body = body.get_mut(..self.left).ok_or(WireError::Length)?;
+            self.receive_part(body).await?;
+            return Err(decode_body::<Fault>(body)?.into());
         }
-        Ok((header, payload))
+        Ok(header)
+    }
+
+    /// Fills `part` with the next bytes of the payload.
+    ///
+    /// # Errors
+    /// [`TransportError`]; [`WireError::Length`] if the payload has fewer, with nothing read.
+    pub async fn receive_part(&mut self, part: &mut [u8]) -> Result<(), TransportError<Io::Error>> {
+        let left = self.left.checked_sub(part.len()).ok_or(WireError::Length)?;
+        self.read(part).await?;
+        self.left = left;
+        Ok(())
+    }
+
+    /// Bytes of the payload that have not been read.
+    pub const fn payload_left(&self) -> usize {
+        self.left
     }
 
     async fn read(&mut self, out: &mut [u8]) -> Result<(), TransportError<Io::Error>> {
