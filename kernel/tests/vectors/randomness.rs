@@ -68,7 +68,7 @@ pub(crate) fn one_time_masks(case: &Value) {
     }
     let tokens: usize = number(&case["tokens"]);
     let mut out = vec![u32::MAX; number::<usize>(&case["coordinates"]) * tokens];
-    stream::one_time_mask_coordinates(&seed, number(&case["block"]), tokens, &mut out);
+    stream::one_time_mask_coordinates(&seed, number(&case["block"]), 0..tokens, &mut out);
     assert_words(&wide(&out), &case["words"]);
 }
 
