@@ -10,7 +10,9 @@ use kernel::accel::{AccelError, RowSource};
 use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::{Masked256x16 as Set, ParameterSet};
-use kernel::wire::{BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, RowForm, body_bytes};
+use kernel::wire::{
+    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, RowForm, UnitOpen, body_bytes,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,7 +50,8 @@ impl RowSource for Rows {
 fn units(engine: &Engine, groups: &[GroupId], seed: MaskSeed) -> Result<f64> {
     let started = Instant::now();
     for &group in groups {
-        let mut job = UnitJob::new(engine, group, Set::ID, seed, RowForm::Full, MAX_PAYLOAD)?;
+        let open = UnitOpen { group: group.0, seed, rows: RowForm::Full, keys: 1 };
+        let mut job = UnitJob::new(engine, &open, Set::ID, MAX_PAYLOAD)?;
         job.set_aside()?;
         for first in 0..job.shape().columns {
             let mut body = Block { index: first as u32, count: 1 }.encode().to_vec();

@@ -9,6 +9,7 @@ use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use device_client::choose::Choice;
 use kernel::params::ParameterId;
+use kernel::wire::MAX_KEYS;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
@@ -104,8 +105,8 @@ impl Request {
 pub(crate) enum Method {
     /// For each matrix the one of the two that takes less time, at 100 Mbit/s
     Auto,
-    /// Batches of --batch tokens, each under a key of its own and durable when it is finished: many
-    /// bytes, little work for the host
+    /// Batches of --batch tokens for each of --keys keys, which are a batch's own; durable when it is
+    /// finished: many bytes, little work for the host
     Masked,
     /// Small units through direct mode, packed densely: few bytes for narrow models, more work for the
     /// host. All units of a session are kept together, at its end. A host that is caught cheating is
@@ -154,10 +155,16 @@ pub(crate) struct Request {
     /// How correlations are made
     #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub(crate) method: Method,
-    /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
-    /// batch costs more bytes in all, and fewer for each token
+    /// Tokens that one batch of the masked method prepares with each of its keys: 256, 512, 1024, 2048
+    /// or 4096. A larger batch costs more bytes in all, and fewer for each token
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
+    /// Keys of one batch of the masked method, 1 to 16: it prepares --keys times --batch tokens then, and
+    /// is kept or dropped as a whole. For each row of a matrix come 4096 words for all keys and --batch
+    /// for each, so that more keys are fewer bytes a token. Each takes 32 KiB and 16 bytes for each of its
+    /// tokens more of this device, and its results 4 bytes for each token and matrix row
+    #[arg(long, default_value_t = 1, value_parser = keys(), value_name = "COUNT")]
+    pub(crate) keys: u8,
     /// Microseconds from an answer of the host to the next request, so that the time of the device's
     /// own computing does not show. Where that takes longer, the request leaves at the next multiple,
     /// and the report counts it; 0 sends at once [default: 1000 in masked mode, 3000 in the others, whose
@@ -218,10 +225,16 @@ pub(crate) struct Prepare {
     /// How correlations are made
     #[arg(long, value_enum, default_value_t = Method::Auto)]
     pub(crate) method: Method,
-    /// Tokens that one batch of the masked method prepares: 256, 512, 1024, 2048 or 4096. A larger
-    /// batch costs more bytes in all, and fewer for each token
+    /// Tokens that one batch of the masked method prepares with each of its keys: 256, 512, 1024, 2048
+    /// or 4096. A larger batch costs more bytes in all, and fewer for each token
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]
     pub(crate) batch: ParameterId,
+    /// Keys of one batch of the masked method, 1 to 16: it prepares --keys times --batch tokens then, and
+    /// is kept or dropped as a whole. For each row of a matrix come 4096 words for all keys and --batch
+    /// for each, so that more keys are fewer bytes a token. Each takes 32 KiB and 16 bytes for each of its
+    /// tokens more of this device, and its results 4 bytes for each token and matrix row
+    #[arg(long, default_value_t = 1, value_parser = keys(), value_name = "COUNT")]
+    pub(crate) keys: u8,
 }
 
 #[derive(Debug, Args)]
@@ -290,6 +303,10 @@ pub(crate) struct Provision {
 
 fn positive() -> RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..)
+}
+
+fn keys() -> RangedI64ValueParser<u8> {
+    value_parser!(u8).range(1..=MAX_KEYS as i64)
 }
 
 fn threads() -> RangedI64ValueParser<u16> {

@@ -1,18 +1,23 @@
-//! TCP to a host, that gives up on one that has fallen silent.
+//! TCP to a host, that gives up on one that has fallen silent. Parts of frames pass through buffers, so that
+//! small ones do not travel alone.
 
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{ErrorType, Read, Write};
 use std::io;
 use std::time::Duration;
+use tokio::io::BufStream;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Time for a connection to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// Bytes that wait in either direction.
+const BUFFER: usize = 64 << 10;
+
 /// A connection on which every wait ends: one that takes longer counts as a broken link.
 pub(crate) struct Link {
-    stream: FromTokio<TcpStream>,
+    stream: FromTokio<BufStream<TcpStream>>,
     patience: Duration,
 }
 
@@ -21,6 +26,7 @@ impl Link {
     pub(crate) async fn connect(host: &str, patience: Duration) -> io::Result<Self> {
         let stream = within(CONNECT, TcpStream::connect(host)).await?;
         stream.set_nodelay(true)?;
+        let stream = BufStream::with_capacity(BUFFER, BUFFER, stream);
         Ok(Self { stream: FromTokio::new(stream), patience })
     }
 }
@@ -64,6 +70,7 @@ mod tests {
             let address = silent.local_addr().unwrap().to_string();
             let mut link = Link::connect(&address, Duration::from_millis(10)).await.unwrap();
             link.write_all(b"anybody there?").await.unwrap();
+            link.flush().await.unwrap();
             let error = link.read(&mut [0]).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             assert!(error.to_string().starts_with("no answer within "), "{error}");

@@ -10,6 +10,7 @@ use crate::report::{Cheated, Phase};
 use crate::store_file;
 use anyhow::{Context, Result};
 use device_client::direct::DirectMemory;
+use device_client::prepare::prepare_frame_bytes;
 use device_client::prepare_direct::{
     preparation_rule, prepare_direct_frame_bytes, prepare_direct_words,
 };
@@ -19,7 +20,6 @@ use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::{Direct4096, ParameterId, ParameterSet};
 use kernel::schedule::Schedule;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
 use kernel::with_masked_set;
 use plan::Plan;
 use std::time::{Duration, Instant};
@@ -56,25 +56,36 @@ pub(crate) struct Means {
     pub(crate) method: Method,
     /// The parameter set of the masked method.
     pub(crate) batch: ParameterId,
+    /// Keys of a unit of the masked method.
+    pub(crate) keys: u8,
 }
 
 impl Means {
+    /// Tokens of a unit of the masked method.
+    pub(crate) fn unit_tokens(self) -> usize {
+        usize::from(self.keys) * self.batch.degree_and_rank().0
+    }
+
     /// Units of a group that `tokens` tokens take at most.
     pub(crate) fn units(self, bundle: &DeviceBundle<'_>, tokens: usize) -> usize {
-        let (degree, _) = self.batch.degree_and_rank();
+        let masked = self.unit_tokens();
         let direct = (self.method != Method::Masked).then(|| preparation_rule::<Set>(bundle));
-        let smallest = direct.flatten().map_or(degree, |rule| rule.tokens().min(degree));
+        let smallest = direct.flatten().map_or(masked, |rule| rule.tokens().min(masked));
         tokens.div_ceil(smallest)
     }
 }
 
-/// Bytes that the offline phase works in: a unit's workspace, a frame, and the images of the
+/// Bytes that the offline phase works in: a unit's workspace, a part of a frame, and the images of the
 /// largest unit, which the store holds until they are whole.
 pub(crate) fn memory(bundle: &DeviceBundle<'_>, means: Means, phase: &Phase) -> usize {
     let rows = bundle.config().largest().rows;
     let masked = || {
-        let unit = with_masked_set!(means.batch, S => 4 * unit_words::<S>() + S::N, 0);
-        unit + HEADER_BYTES + MAX_PAYLOAD + 4 * rows * means.batch.degree_and_rank().0
+        let unit = with_masked_set!(
+            means.batch,
+            S => 4 * unit_words::<S>(means.keys.into()) + S::N + prepare_frame_bytes::<S>(),
+            0
+        );
+        unit + 4 * rows * means.unit_tokens()
     };
     let direct = || {
         preparation_rule::<Set>(bundle).map_or(0, |rule| {

@@ -37,7 +37,7 @@ pub(crate) struct Job<'r> {
 impl Request {
     /// How what the store lacks may be made.
     const fn means(&self) -> Means {
-        Means { method: self.method, batch: self.batch }
+        Means { method: self.method, batch: self.batch, keys: self.keys }
     }
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn run(
         checks_failed: offline.checks_failed + online.checks_failed,
         prompt_bucket: schedule.prompt_bucket(),
         output_bucket: schedule.output_bucket(),
-        batch: if offline.batch > 0 { offline.batch } else { request.batch.degree_and_rank().0 },
+        batch: if offline.batch > 0 { offline.batch } else { request.means().unit_tokens() },
         offline,
         online,
         masked: None,

@@ -1,17 +1,20 @@
 //! The offline phase over a link: one session, one unit after another.
+//!
+//! Bodies and rows pass in parts of one packed polynomial, so that no memory for a whole frame, or a whole
+//! row, is needed.
 
 use crate::store::CorrelationStore;
 use crate::transport::{Transport, TransportError};
-use crate::unit::{MaskSource, Unit, UnitError, UnitWorkspace};
+use crate::unit::{Unit, UnitError, UnitForm, UnitWorkspace};
 use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
-use kernel::params::{MaskedSet, ParameterId};
+use kernel::params::{MASKED_LIMBS, MaskedSet, ParameterId};
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Header, Hello, Purpose, RowForm, SessionId, Welcome, WireError,
-    decode_body, encode_body,
+    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, SessionId,
+    Welcome, WireError, decode_body, encode_body, packed_len,
 };
 
 /// Why a preparation ended early. Finished units stay; the unit under way is burned.
@@ -35,12 +38,33 @@ impl<E> From<WireError> for PrepareError<E> {
     }
 }
 
+/// Bytes that hold the small bodies of a preparation: Hello, Welcome and UnitOpen.
+const SMALL_BODY: usize = 64;
+
 /// Memory of a preparation.
 pub struct PrepareMemory<'b> {
     /// The unit's workspace.
     pub unit: UnitWorkspace<'b>,
-    /// One frame, in or out; its length bounds the frames.
+    /// At least [`prepare_frame_bytes`]: a header, and the largest part of a payload.
     pub frame: &'b mut [u8],
+    /// Bytes of the largest payload in either direction, [`MAX_PAYLOAD`] at most: nothing is held of it but
+    /// a part.
+    pub max_payload: usize,
+}
+
+/// Bytes of the frame buffer of preparations under set `S`: a header and one packed polynomial.
+///
+/// ```
+/// use device_client::prepare::prepare_frame_bytes;
+/// use kernel::params::{Masked256x16, Masked4096x1};
+///
+/// assert_eq!(prepare_frame_bytes::<Masked256x16>(), 32 + 4 * 256);
+/// assert_eq!(prepare_frame_bytes::<Masked4096x1>(), 32 + 4 * 4096);
+/// ```
+#[must_use]
+pub const fn prepare_frame_bytes<S: MaskedSet>() -> usize {
+    let part = packed_len(MASKED_LIMBS[0], S::N);
+    HEADER_BYTES + if part > SMALL_BODY { part } else { SMALL_BODY }
 }
 
 impl core::fmt::Debug for PrepareMemory<'_> {
@@ -78,11 +102,7 @@ impl<C: CorrelationStore> Drop for Receiving<'_, C> {
     }
 }
 
-/// Runs one preparation session for `units`, each under a fresh key and the masks that `masks` says, into `store`.
-///
-/// `rows` is the form of the results, of which a group has [full](crate::unit::row_form) ones where its
-/// weights demand it: switched rows are fewer bytes, and `2 K` transforms more for each to the device. No
-/// form takes more memory than the other.
+/// Runs one preparation session for `units`, each under fresh keys, as `form` says, into `store`.
 ///
 /// The session always runs to the end of its units, whatever their checks say; a refused unit is
 /// reported, and asking again is the caller's affair, in a later session.
@@ -94,8 +114,7 @@ pub async fn prepare<S, R, Io, C, N>(
     bundle: &DeviceBundle<'_>,
     store: &mut C,
     units: &[GroupId],
-    masks: MaskSource,
-    rows: RowForm,
+    form: UnitForm,
     entropy: &mut N,
     memory: PrepareMemory<'_>,
     mut observe: impl FnMut(PrepareEvent),
@@ -107,13 +126,17 @@ where
     C: CorrelationStore,
     N: Entropy,
 {
+    let PrepareMemory { unit: workspace, frame, max_payload } = memory;
+    if frame.len() < prepare_frame_bytes::<S>() {
+        return Err(UnitError::Workspace.into());
+    }
     let mut link = Link::new(io, S::ID, entropy)?;
-    let PrepareMemory { unit: workspace, frame } = memory;
+    let max_payload = max_payload.min(MAX_PAYLOAD);
     let hello = Hello {
         digest: bundle.digest(),
         purpose: Purpose::Prepare { units: units.len() as u32 },
         answered: 0,
-        max_payload: (frame.len() - HEADER_BYTES.min(frame.len())) as u32,
+        max_payload: max_payload as u32,
     };
     let length = encode_body(&hello, payload(frame)?)?;
     link.send(FrameType::Hello, frame, length).await?;
@@ -123,29 +146,35 @@ where
     }
     for &group in units {
         let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
-        let mut unit = Unit::<S, R>::open(
-            bundle,
-            group,
-            seed,
-            masks,
-            rows,
-            UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise },
-        )?;
+        let workspace =
+            UnitWorkspace { words: &mut *workspace.words, noise: &mut *workspace.noise };
+        let mut unit = Unit::<S, R>::open(bundle, group, seed, form, workspace)?;
         let receiving = Receiving(&mut *store);
         unit.begin(receiving.0)?;
         let length = encode_body(&unit.announcement(), payload(frame)?)?;
         link.send(FrameType::UnitOpen, frame, length).await?;
-        while let Some(length) = unit.bodies(payload(frame)?)? {
-            link.send(FrameType::UnitBodies, frame, length).await?;
+        while let Some((block, length)) = unit.bodies(max_payload)? {
+            payload(frame)?[..BLOCK_PREFIX_BYTES].copy_from_slice(&block.encode());
+            link.begin(FrameType::UnitBodies, frame, BLOCK_PREFIX_BYTES, length).await?;
+            for _ in 0..MASKED_LIMBS.len() * block.count as usize {
+                let length = unit.body_part(frame)?;
+                link.transport.send_part(&frame[..length]).await?;
+            }
+            link.transport.flush().await?;
             observe(link.event());
         }
-        loop {
-            let rows = link.receive(FrameType::UnitRows, frame).await?;
-            let complete = unit.rows(rows, receiving.0)?;
-            observe(link.event());
-            if complete {
-                break;
+        let mut unit = unit.into_rows()?;
+        while !unit.is_complete() {
+            let length = link.receive_header(FrameType::UnitRows).await?;
+            let mut prefix = [0; BLOCK_PREFIX_BYTES];
+            link.transport.receive_part(&mut prefix).await?;
+            unit.begin_frame(&prefix, length)?;
+            while let Some(bytes) = unit.due() {
+                let part = frame.get_mut(..bytes).ok_or(UnitError::Workspace)?;
+                link.transport.receive_part(part).await?;
+                unit.receive(part, receiving.0)?;
             }
+            observe(link.event());
         }
         let kept = unit.finish(receiving.0)?;
         observe(PrepareEvent::Unit { group, kept });
@@ -196,6 +225,19 @@ impl<Io: Read + Write> Link<Io> {
         frame: &mut [u8],
         length: usize,
     ) -> Result<(), TransportError<Io::Error>> {
+        self.begin(kind, frame, length, length).await?;
+        self.transport.flush().await
+    }
+
+    /// Sends the header of a frame with a payload of `length` bytes, and the first `given` of them, which
+    /// are in place in `frame`; the others follow in parts.
+    async fn begin(
+        &mut self,
+        kind: FrameType,
+        frame: &mut [u8],
+        given: usize,
+        length: usize,
+    ) -> Result<(), TransportError<Io::Error>> {
         let header = Header {
             frame: kind,
             set: self.set,
@@ -204,7 +246,7 @@ impl<Io: Read + Write> Link<Io> {
             length: length as u32,
         };
         frame[..HEADER_BYTES].copy_from_slice(&header.encode());
-        self.transport.send(&frame[..HEADER_BYTES + length]).await?;
+        self.transport.send_part(&frame[..HEADER_BYTES + given]).await?;
         self.sent += 1;
         Ok(())
     }
@@ -223,5 +265,16 @@ impl<Io: Read + Write> Link<Io> {
         header.expect((self.id, self.set), kind, self.received)?;
         self.received += 1;
         Ok(payload)
+    }
+
+    /// Receives the header of a frame, whose payload follows in parts, and returns its length.
+    async fn receive_header(
+        &mut self,
+        kind: FrameType,
+    ) -> Result<usize, TransportError<Io::Error>> {
+        let header = self.transport.receive_header().await?;
+        header.expect((self.id, self.set), kind, self.received)?;
+        self.received += 1;
+        Ok(header.length as usize)
     }
 }

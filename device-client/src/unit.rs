@@ -1,27 +1,30 @@
 //! One offline unit, sans I/O: encrypted masks out, encrypted images in, one verdict at the end.
+//!
+//! A unit has one key or several, and N tokens for each. What leaves and what comes in passes in parts of
+//! one packed polynomial at most.
 
+mod rows;
 #[cfg(test)]
 mod tests;
+
+pub use rows::UnitRows;
 
 use crate::store::{CorrelationStore, StoreError};
 use core::marker::PhantomData;
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};
-use kernel::check::{Poison, UnitCheck};
-use kernel::glwe::{
-    EncryptScratch, LengthError, SecretKey, decrypt_into, decrypt_switched_row_into,
-    encrypt_seeded_into,
-};
+use kernel::check::UnitCheck;
+use kernel::glwe::{EncryptScratch, LengthError, RowDecryptor, SecretKey, encrypt_seeded_into};
 use kernel::model::{GroupId, GroupShape};
 use kernel::params::{MASKED_LIMBS, MaskedSet};
 use kernel::ring::RingOps;
-use kernel::stream::{Label, PublicSeed, Seed, check_vector, one_time_mask_coordinates};
+use kernel::stream::{Label, PublicSeed, Seed, one_time_mask_coordinates};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, MaskSeed, RowForm, UnitOpen, WireError, body_bytes,
-    pack_residues, packed_len,
+    BLOCK_PREFIX_BYTES, Block, MAX_KEYS, MAX_PAYLOAD, MaskSeed, RowForm, UnitOpen, WireError,
+    body_bytes, pack_residues, packed_len,
 };
 use zeroize::Zeroize;
 
-/// Coordinates whose masks share ChaCha blocks; bodies leave in blocks of this many.
+/// Coordinates whose masks share ChaCha blocks.
 const COORDINATES: usize = 4;
 
 /// Where the mask polynomials of units come from.
@@ -32,6 +35,26 @@ pub enum MaskSource {
     /// The model's public seed: a host that keeps W times its masks has little left to do.
     #[default]
     Model,
+}
+
+/// What units are asked for as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UnitForm {
+    /// Where their mask polynomials come from.
+    pub masks: MaskSource,
+    /// What their rows are modulo, of which a group has [full](row_form) ones where its weights demand it:
+    /// switched rows are fewer bytes, and `2 K` transforms more for each to the device. No form takes more
+    /// memory than the other.
+    pub rows: RowForm,
+    /// Keys of each, from 1 to [`MAX_KEYS`]: a row has the masks once for all, so that more keys are fewer
+    /// bytes for each token, and more [memory](unit_words).
+    pub keys: u8,
+}
+
+impl Default for UnitForm {
+    fn default() -> Self {
+        Self { masks: MaskSource::Model, rows: RowForm::Full, keys: 1 }
+    }
 }
 
 /// Memory that a unit works in. Its contents are secret; it is erased when the unit ends.
@@ -48,15 +71,26 @@ impl core::fmt::Debug for UnitWorkspace<'_> {
     }
 }
 
-/// Words that a unit of set `S` needs, whatever the form of its rows: the key, the check sums, masks,
-/// one ciphertext.
+/// Words that a unit of set `S` with `keys` keys needs, whatever the form of its rows: the keys, the check
+/// sums, a polynomial, and either masks and a body or the sums of a row.
+///
+/// ```
+/// use device_client::unit::unit_words;
+/// use kernel::params::{Masked256x16, Masked4096x1};
+///
+/// // In KiB.
+/// assert_eq!([1, 2, 16].map(|keys| 4 * unit_words::<Masked256x16>(keys) / 1024), [41, 75, 577]);
+/// assert_eq!([1, 2, 16].map(|keys| 4 * unit_words::<Masked4096x1>(keys) / 1024), [176, 240, 1552]);
+/// ```
 #[must_use]
-pub const fn unit_words<S: MaskedSet>() -> usize {
-    SecretKey::<S>::WORDS
-        + UnitCheck::words(S::N)
-        + COORDINATES * S::N
-        + MASKED_LIMBS.len() * S::LIMB_WORDS
-        + S::N
+pub const fn unit_words<S: MaskedSet>(keys: usize) -> usize {
+    keys * SecretKey::<S>::WORDS + UnitCheck::words(keys * S::N) + scratch_words::<S>(keys) + S::N
+}
+
+/// Words of four coordinates' masks and a body, or of the sums of a row.
+const fn scratch_words<S: MaskedSet>(keys: usize) -> usize {
+    let (out, back) = ((COORDINATES + MASKED_LIMBS.len()) * S::N, RowDecryptor::<S>::words(keys));
+    if out > back { out } else { back }
 }
 
 /// The form in which a group's rows come, where `wanted` is: rows that are too heavy for
@@ -73,8 +107,11 @@ pub fn row_form(bundle: &DeviceBundle<'_>, group: GroupId, wanted: RowForm) -> O
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnitError {
-    /// The workspace has the wrong size, or the group is not of the model.
-    #[error("the workspace does not fit the parameter set, or the group is unknown")]
+    /// The workspace or the frame's buffer has the wrong size, the group is not of the model, or the
+    /// number of keys not from 1 to 16.
+    #[error(
+        "the workspace does not fit the parameter set, or the group or number of keys is unknown"
+    )]
     Workspace,
     /// Units of the model do not fit frames of direct mode, or its weights are too large for it.
     #[error("this model is not prepared through direct mode: use the masked method")]
@@ -93,51 +130,71 @@ impl From<LengthError> for UnitError {
     }
 }
 
-/// A unit in progress.
-pub struct Unit<'b, S: MaskedSet, R: RingOps> {
+/// Keys of a unit, in order.
+type Keys<'b, S> = [Option<SecretKey<'b, S>>; MAX_KEYS];
+
+/// Memory that is erased when it is dropped.
+struct Erased<'b>(&'b mut [u32]);
+
+impl Drop for Erased<'_> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<'b> Erased<'b> {
+    /// The memory, erased.
+    fn into_inner(mut self) -> &'b mut [u32] {
+        self.0.zeroize();
+        core::mem::take(&mut self.0)
+    }
+}
+
+/// What a unit keeps from its first body to its verdict.
+struct Common<'b, S: MaskedSet> {
     bundle: &'b DeviceBundle<'b>,
     group: GroupId,
     shape: GroupShape,
     form: RowForm,
+    keys: Keys<'b, S>,
+    check: UnitCheck<'b>,
+    polynomial: Erased<'b>,
+}
+
+/// A unit whose bodies leave: all coordinates under the first key, then under the next.
+pub struct Unit<'b, S: MaskedSet, R: RingOps> {
+    common: Common<'b, S>,
+    count: u8,
     seed: Seed,
     masks: Seed,
     source: MaskSource,
     public: PublicSeed,
-    key: SecretKey<'b, S>,
-    check: UnitCheck<'b>,
-    scratch: Scratch<'b>,
-    next_coordinate: usize,
-    next_row: usize,
+    /// The masks of up to four coordinates for the tokens of one key, then a body.
+    scratch: Erased<'b>,
+    noise: Noise<'b>,
+    /// The body that is due, and whether its limb t has left.
+    next: usize,
+    half: bool,
     ring: PhantomData<R>,
+}
+
+struct Noise<'b>(&'b mut [i8]);
+
+impl Drop for Noise<'_> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl<S: MaskedSet, R: RingOps> core::fmt::Debug for Unit<'_, S, R> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Unit").field("group", &self.group).finish_non_exhaustive()
-    }
-}
-
-struct Scratch<'b> {
-    /// The masks of up to four coordinates; then the decrypted row.
-    messages: &'b mut [u32],
-    /// One ciphertext; one body and a mask polynomial fit as well.
-    ciphertext: &'b mut [u32],
-    polynomial: &'b mut [u32],
-    noise: &'b mut [i8],
-}
-
-impl Drop for Scratch<'_> {
-    fn drop(&mut self) {
-        self.messages.zeroize();
-        self.ciphertext.zeroize();
-        self.polynomial.zeroize();
-        self.noise.zeroize();
+        f.debug_struct("Unit").field("group", &self.common.group).finish_non_exhaustive()
     }
 }
 
 impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
-    /// Begins a unit for `group` under a fresh seed, which it takes for good: from it come the key, its
-    /// noise and its one-time masks, so that no other unit has them. Its rows come in [`row_form`].
+    /// Begins a unit for `group` under a fresh seed, which it takes for good: from it come the keys, their
+    /// noise and the one-time masks, so that no other unit has them.
     ///
     /// # Errors
     /// [`UnitError::Workspace`].
@@ -145,36 +202,43 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
         bundle: &'b DeviceBundle<'b>,
         group: GroupId,
         seed: Seed,
-        source: MaskSource,
-        rows: RowForm,
+        wanted: UnitForm,
         workspace: UnitWorkspace<'b>,
     ) -> Result<Self, UnitError> {
         let shape = bundle.config().shape(group).ok_or(UnitError::Workspace)?;
-        let form = row_form(bundle, group, rows).ok_or(UnitError::Workspace)?;
-        if workspace.words.len() != unit_words::<S>() || workspace.noise.len() != S::N {
+        let form = row_form(bundle, group, wanted.rows).ok_or(UnitError::Workspace)?;
+        let count = usize::from(wanted.keys);
+        let words = workspace.words;
+        if !(1..=MAX_KEYS).contains(&count)
+            || words.len() != unit_words::<S>(count)
+            || workspace.noise.len() != S::N
+        {
             return Err(UnitError::Workspace);
         }
-        let (key, rest) = workspace.words.split_at_mut(SecretKey::<S>::WORDS);
-        let (sums, rest) = rest.split_at_mut(UnitCheck::words(S::N));
-        let (messages, rest) = rest.split_at_mut(COORDINATES * S::N);
-        let (ciphertext, polynomial) = rest.split_at_mut(MASKED_LIMBS.len() * S::LIMB_WORDS);
+        let (key_words, rest) = words.split_at_mut(count * SecretKey::<S>::WORDS);
+        let (sums, rest) = rest.split_at_mut(UnitCheck::words(count * S::N));
+        let (scratch, polynomial) = rest.split_at_mut(scratch_words::<S>(count));
+        let mut keys = [const { None }; MAX_KEYS];
+        let buffers = key_words.chunks_exact_mut(SecretKey::<S>::WORDS);
+        for ((index, key), buffer) in (0..).zip(&mut keys).zip(buffers) {
+            *key = Some(SecretKey::generate::<R>(&seed.derive_key(index), buffer)?);
+        }
+        let check = UnitCheck::new(count * S::N, sums).ok_or(UnitError::Workspace)?;
+        let polynomial = Erased(polynomial);
         Ok(Self {
-            bundle,
-            group,
-            shape,
-            form,
+            common: Common { bundle, group, shape, form, keys, check, polynomial },
+            count: wanted.keys,
             masks: seed.derive(Label::OneTimeMask),
-            source,
-            public: match source {
+            source: wanted.masks,
+            public: match wanted.masks {
                 MaskSource::Unit => seed.derive_public(),
                 MaskSource::Model => PublicSeed::of_model(bundle.digest(), S::ID),
             },
-            key: SecretKey::generate::<R>(&seed, key)?,
-            check: UnitCheck::new(S::N, sums).ok_or(UnitError::Workspace)?,
-            scratch: Scratch { messages, ciphertext, polynomial, noise: workspace.noise },
+            scratch: Erased(scratch),
+            noise: Noise(workspace.noise),
             seed,
-            next_coordinate: 0,
-            next_row: 0,
+            next: 0,
+            half: false,
             ring: PhantomData,
         })
     }
@@ -186,7 +250,7 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
             MaskSource::Unit => MaskSeed::Unit(self.public.0),
             MaskSource::Model => MaskSeed::Model,
         };
-        UnitOpen { group: self.group.0, seed, rows: self.form }
+        UnitOpen { group: self.common.group.0, seed, rows: self.common.form, keys: self.count }
     }
 
     /// Tells the store what is coming.
@@ -194,128 +258,85 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
     /// # Errors
     /// As the store fails.
     pub fn begin(&self, store: &mut impl CorrelationStore) -> Result<(), UnitError> {
-        Ok(store.begin_unit(self.group, S::N, Seed::from_bytes(*self.masks.expose()))?)
+        let (tokens, masks) = (usize::from(self.count) * S::N, *self.masks.expose());
+        Ok(store.begin_unit(self.common.group, tokens, Seed::from_bytes(masks))?)
     }
 
-    /// Writes the next bodies into a payload of at most `payload.len()` bytes and returns the
-    /// length used, or `None` when all have been written.
+    /// The bodies of the next frame, whose payload has at most `max_payload` bytes, and its length; `None`
+    /// when all have left. Twice as many [parts](Self::body_part) follow the block.
     ///
     /// # Errors
-    /// [`UnitError::Wire`] if not even four bodies fit.
-    pub fn bodies(&mut self, payload: &mut [u8]) -> Result<Option<usize>, UnitError> {
-        if self.next_coordinate == self.shape.columns {
+    /// [`UnitError::Wire`] if not even one body fits.
+    pub fn bodies(&self, max_payload: usize) -> Result<Option<(Block, usize)>, UnitError> {
+        let left = usize::from(self.count) * self.common.shape.columns - self.next;
+        if left == 0 {
             return Ok(None);
         }
-        let limit = payload.len().min(MAX_PAYLOAD);
+        let limit = max_payload.min(MAX_PAYLOAD);
         let fit = limit.saturating_sub(BLOCK_PREFIX_BYTES) / body_bytes(S::N);
-        let left = self.shape.columns - self.next_coordinate;
-        // Whole ChaCha tiles, except at the end.
-        let count = left.min(fit / COORDINATES * COORDINATES);
+        let count = left.min(fit);
         if count == 0 {
             return Err(WireError::Length.into());
         }
-        let block = Block { index: self.next_coordinate as u32, count: count as u32 };
-        let length = BLOCK_PREFIX_BYTES + count * body_bytes(S::N);
-        let (prefix, mut rest) = payload[..length].split_at_mut(BLOCK_PREFIX_BYTES);
-        prefix.copy_from_slice(&block.encode());
-        for i in 0..count {
-            let (body, tail) = rest.split_at_mut(body_bytes(S::N));
-            self.body(body, (count - i).min(COORDINATES))?;
-            rest = tail;
-        }
-        Ok(Some(length))
+        let block = Block { index: self.next as u32, count: count as u32 };
+        Ok(Some((block, BLOCK_PREFIX_BYTES + count * body_bytes(S::N))))
     }
 
-    /// Encrypts and packs the next coordinate, of which `tile` are still to come in this call.
-    fn body(&mut self, out: &mut [u8], tile: usize) -> Result<(), UnitError> {
-        let coordinate = self.next_coordinate;
-        let within = coordinate % COORDINATES;
-        if within == 0 {
-            let messages = &mut self.scratch.messages[..tile * S::N];
-            let index = (coordinate / COORDINATES) as u32;
-            one_time_mask_coordinates(&self.masks, index, S::N, messages);
+    /// Writes the next part of a body, one limb, to the front of `out` and returns its bytes.
+    ///
+    /// # Errors
+    /// [`UnitError::Workspace`] if `out` has no room for a packed polynomial, or all bodies have left.
+    pub fn body_part(&mut self, out: &mut [u8]) -> Result<usize, UnitError> {
+        if !self.half {
+            self.encrypt()?;
         }
-        let message = &self.scratch.messages[within * S::N..][..S::N];
+        let limb = usize::from(self.half);
+        let (p, first) = (MASKED_LIMBS[limb], (COORDINATES + limb) * S::N);
+        let length = packed_len(p, S::N);
+        let out = out.get_mut(..length).ok_or(UnitError::Workspace)?;
+        pack_residues(p, &self.scratch.0[first..first + S::N], out)?;
+        self.next += limb;
+        self.half = !self.half;
+        Ok(length)
+    }
+
+    /// Encrypts the body that is due.
+    fn encrypt(&mut self) -> Result<(), UnitError> {
+        let Common { bundle, group, shape, keys, check, polynomial, .. } = &mut self.common;
+        let (number, coordinate) = (self.next / shape.columns, self.next % shape.columns);
+        let key = keys.get(number).and_then(Option::as_ref).ok_or(UnitError::Workspace)?;
+        let (messages, body) = self.scratch.0.split_at_mut(COORDINATES * S::N);
+        let (tokens, within) = (number * S::N..(number + 1) * S::N, coordinate % COORDINATES);
+        if within == 0 {
+            let tile = (shape.columns - coordinate).min(COORDINATES);
+            let index = (coordinate / COORDINATES) as u32;
+            let messages = &mut messages[..tile * S::N];
+            one_time_mask_coordinates(&self.masks, index, tokens.clone(), messages);
+        }
+        let message = &messages[within * S::N..][..S::N];
         let v = core::array::from_fn::<u32, CHECK_REPETITIONS, _>(|repetition| {
-            self.bundle.check_vector(self.group, repetition)[coordinate]
+            bundle.check_vector(*group, repetition)[coordinate]
         });
-        self.check.subtract_coordinate(v, message);
-        let body = &mut self.scratch.ciphertext[..MASKED_LIMBS.len() * S::N];
-        encrypt_seeded_into::<S, R>(
-            &self.key,
-            &self.seed,
+        check.subtract_coordinate(v, tokens.start, message);
+        Ok(encrypt_seeded_into::<S, R>(
+            key,
+            &self.seed.derive_key(number as u8),
             &self.public,
             coordinate,
             message,
-            body,
-            &mut EncryptScratch { mask: self.scratch.polynomial, noise: self.scratch.noise },
-        )?;
-        let mut rest = out;
-        for (p, limb) in MASKED_LIMBS.into_iter().zip(body.chunks_exact(S::N)) {
-            let (packed, tail) = rest.split_at_mut(packed_len(p, S::N));
-            pack_residues(p, limb, packed)?;
-            rest = tail;
-        }
-        self.next_coordinate += 1;
-        Ok(())
+            &mut body[..MASKED_LIMBS.len() * S::N],
+            &mut EncryptScratch { mask: polynomial.0, noise: self.noise.0 },
+        )?)
     }
 
-    /// Decrypts a payload of result rows into the store; `true` when the unit is complete.
+    /// Waits for result rows.
     ///
     /// # Errors
-    /// [`UnitError::Wire`] for what the host can see by itself, or as the store fails.
-    pub fn rows(
-        &mut self,
-        payload: &[u8],
-        store: &mut impl CorrelationStore,
-    ) -> Result<bool, UnitError> {
-        let (block, rows) = Block::split(payload)?;
-        let size = self.form.row_bytes(S::N, S::K);
-        let left = self.shape.rows - self.next_row;
-        let count = block.count as usize;
-        if block.index as usize != self.next_row || count == 0 || count > left {
-            return Err(WireError::Order.into());
+    /// [`UnitError::Workspace`] if bodies are still due.
+    pub fn into_rows(self) -> Result<UnitRows<'b, S, R>, UnitError> {
+        if self.next < usize::from(self.count) * self.common.shape.columns {
+            return Err(UnitError::Workspace);
         }
-        if rows.len() != count * size {
-            return Err(WireError::Length.into());
-        }
-        for row in rows.chunks_exact(size) {
-            self.row(row)?;
-            store.put_row(&self.scratch.messages[..S::N])?;
-            self.next_row += 1;
-        }
-        Ok(self.next_row == self.shape.rows)
-    }
-
-    fn row(&mut self, packed: &[u8]) -> Result<(), UnitError> {
-        let (plain, scale) = self.scratch.ciphertext.split_at_mut(S::LIMB_WORDS);
-        self.form.unpack_row(S::N, packed, [plain, scale])?;
-        let z = &mut self.scratch.messages[..S::N];
-        let (row, noise) = (&mut *self.scratch.ciphertext, &mut *self.scratch.polynomial);
-        match self.form {
-            RowForm::Full => decrypt_into::<S, R>(&self.key, row, z, noise)?,
-            RowForm::Switched => decrypt_switched_row_into::<S, R>(&self.key, row, z, noise)?,
-        }
-        let mut u = [0; CHECK_REPETITIONS];
-        for (repetition, u) in (0..).zip(&mut u) {
-            let word = core::slice::from_mut(u);
-            check_vector(self.bundle.check_seed(), repetition, self.group.0, self.next_row, word);
-        }
-        self.check.add_row(u, z);
-        u.zeroize();
-        Ok(())
-    }
-
-    /// Ends the unit: the store keeps it if every token's check holds, erases it otherwise.
-    /// Returns whether it was kept. The key and all working memory are erased.
-    ///
-    /// # Errors
-    /// As the store fails, or rows are missing.
-    pub fn finish(self, store: &mut impl CorrelationStore) -> Result<bool, UnitError> {
-        let mut poison = Poison::default();
-        self.check.finish(&mut poison);
-        let accept = !poison.reveal();
-        store.finish_unit(accept)?;
-        Ok(accept)
+        UnitRows::new(self.common, self.count.into(), self.scratch.into_inner())
     }
 }

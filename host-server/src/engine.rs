@@ -23,7 +23,7 @@ use masks::KeptMasks;
 use std::sync::Arc;
 
 /// [`switch_row`] by some ring arithmetic.
-type SwitchRow = fn(usize, &mut [u32], &mut [u32]) -> Result<(), LengthError>;
+type SwitchRow = fn(usize, usize, &mut [u32], &mut [u32]) -> Result<(), LengthError>;
 
 /// A loaded model. Cheap to share; all methods block.
 pub struct Engine {

@@ -15,7 +15,6 @@ use units::DirectUnits;
 use crate::engine::{Engine, KeyJob, ProductJob, Reply, UnitJob};
 use kernel::bundle::ModelDigest;
 use kernel::direct::DirectShape;
-use kernel::model::GroupId;
 use kernel::params::ParameterId;
 use kernel::wire::{
     Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, SessionId,
@@ -43,6 +42,15 @@ impl Default for SessionLimits {
 }
 
 impl SessionLimits {
+    fn check_unit(&self, needed: usize) -> Result<(), Refusal> {
+        let allowed = self.unit_bytes;
+        if needed > allowed {
+            tracing::warn!(needed, allowed, "a unit needs more bytes than it may hold");
+            return Err(FaultCode::Limits.into());
+        }
+        Ok(())
+    }
+
     fn check_product(&self, need: &Need) -> Result<(), Refusal> {
         let (needed, allowed) = (need.memory, self.product_bytes);
         if needed > allowed {
@@ -163,7 +171,7 @@ impl Session {
                 Some(units.unit_need(header.length as usize))
             }
             (State::Preparing { unit: Some(unit), .. }, FrameType::UnitBodies) => {
-                Some(Need::unit(unit.shape(), header.set, unit.form()))
+                Some(Need::unit(unit.shape(), header.set, unit.row()))
             }
             _ => None,
         }
@@ -200,12 +208,8 @@ impl Session {
                     return Err(FaultCode::Limits.into());
                 }
                 let largest = config.groups().filter_map(|g| config.shape(g));
-                let memory = largest.map(|shape| UnitJob::memory(shape, set)).max();
-                let (needed, allowed) = (memory.unwrap_or(0), self.limits.unit_bytes);
-                if needed > allowed {
-                    tracing::warn!(needed, allowed, "a unit needs more bytes than it may hold");
-                    return Err(FaultCode::Limits.into());
-                }
+                let memory = largest.map(|shape| UnitJob::memory(shape, set, 1)).max();
+                self.limits.check_unit(memory.unwrap_or(0))?;
                 let max_payload = hello.max_payload as usize;
                 State::Preparing { units_left: units, max_payload, unit: None }
             }
@@ -292,8 +296,8 @@ impl Session {
             return Err(WireError::Order.into());
         };
         *units_left = units_left.checked_sub(1).ok_or(FaultCode::Limits)?;
-        let group = GroupId(open.group);
-        let job = UnitJob::new(&self.engine, group, set, open.seed, open.rows, *max_payload)?;
+        let job = UnitJob::new(&self.engine, open, set, *max_payload)?;
+        self.limits.check_unit(UnitJob::memory(job.shape(), set, job.row().keys))?;
         *unit = Some(Box::new(job));
         Ok(Action::Receive)
     }

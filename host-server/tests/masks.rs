@@ -9,7 +9,7 @@ use kernel::model::{GroupId, ModelConfig};
 use kernel::params::{MASKED_LIMBS, ParameterId};
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
-use kernel::wire::{Block, MaskSeed, RowForm, body_bytes, pack_residues, row_bytes};
+use kernel::wire::{Block, MaskSeed, RowForm, UnitOpen, body_bytes, pack_residues};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -109,17 +109,31 @@ impl Host {
         Self { engine: engine.with_mask_memory(bytes), counter }
     }
 
-    /// The rows of a unit, whose bodies come from `number`, in frames of `payload` bytes.
+    /// The rows of a unit of one key, whose bodies come from `number`, in frames of `payload` bytes.
     fn unit(
         &self,
-        (group, set): (GroupId, ParameterId),
+        unit: (GroupId, ParameterId),
         seed: MaskSeed,
         number: u32,
         payload: usize,
     ) -> Vec<u8> {
-        let mut job = UnitJob::new(&self.engine, group, set, seed, RowForm::Full, payload).unwrap();
+        self.unit_of_keys(unit, seed, 1, number, payload)
+    }
+
+    /// The same of any number of keys.
+    fn unit_of_keys(
+        &self,
+        (group, set): (GroupId, ParameterId),
+        seed: MaskSeed,
+        keys: u8,
+        number: u32,
+        payload: usize,
+    ) -> Vec<u8> {
+        let open = UnitOpen { group: group.0, seed, rows: RowForm::Full, keys };
+        let mut job = UnitJob::new(&self.engine, &open, set, payload).unwrap();
         job.set_aside().unwrap();
-        let (columns, (degree, rank)) = (job.shape().columns, set.degree_and_rank());
+        let (degree, _) = set.degree_and_rank();
+        let (columns, row_bytes) = (job.shape().columns * usize::from(keys), job.row().row_bytes());
         let at_once = (1 + payload % 3).min(columns);
         for first in (0..columns).step_by(at_once) {
             let count = at_once.min(columns - first);
@@ -135,13 +149,13 @@ impl Host {
                 UnitTile::Computed => {}
                 UnitTile::Rows(payload) => {
                     let (block, packed) = Block::split(&payload).unwrap();
-                    assert_eq!(block.index as usize * row_bytes(degree, rank), rows.len());
+                    assert_eq!(block.index as usize * row_bytes, rows.len());
                     rows.extend(packed);
                 }
                 UnitTile::Finished => break,
             }
         }
-        assert_eq!(rows.len(), job.shape().rows * row_bytes(degree, rank));
+        assert_eq!(rows.len(), job.shape().rows * row_bytes);
         rows
     }
 
@@ -200,6 +214,22 @@ fn the_masks_of_a_group_and_set_are_multiplied_once() {
             host.unit((group, set), own, 5, 1 << 20);
             assert_eq!(host.worked(), words);
         }
+    }
+}
+
+/// What one unit has left, units of any number of keys find: the masks are the same.
+#[test]
+fn units_of_any_number_of_keys_share_the_products_of_masks() {
+    let alone = Host::keeping(0);
+    // Blocks of a unit of 16 keys have fewer rows.
+    for (group, first, then) in [(HEAD, 1, 16), (HEAD, 16, 1), (GroupId(1), 2, 3)] {
+        let (host, unit) = (Host::keeping(PLENTY), (group, SMALL));
+        host.unit_of_keys(unit, MaskSeed::Model, first, 5, 1 << 20);
+        assert_eq!(host.worked(), mask_words(group, SMALL));
+        let rows = host.unit_of_keys(unit, MaskSeed::Model, then, 9, 1 << 20);
+        assert_eq!(host.worked(), 0, "{then} keys after {first}");
+        let expected = alone.unit_of_keys(unit, MaskSeed::Model, then, 9, 1 << 20);
+        assert!(rows == expected, "{then} keys after {first}");
     }
 }
 

@@ -123,7 +123,7 @@ fn dot(a: &[u32], b: &[u32]) -> u32 {
 
 /// The checks of all tokens of one offline unit: for every token `u . z - v . r`.
 ///
-/// Coordinates and rows arrive one at a time, each with all its tokens.
+/// Coordinates and rows arrive one at a time, a row with all its tokens, a coordinate with any range.
 ///
 /// ```
 /// use kernel::check::{Poison, UnitCheck};
@@ -132,7 +132,8 @@ fn dot(a: &[u32], b: &[u32]) -> u32 {
 /// let verdict = |z: [u32; 4]| {
 ///     let mut sums = [0; UnitCheck::words(4)];
 ///     let mut check = UnitCheck::new(4, &mut sums)?;
-///     check.subtract_coordinate([15, 21], &[1, 2, 3, 4]);
+///     check.subtract_coordinate([15, 21], 0, &[1, 2]);
+///     check.subtract_coordinate([15, 21], 2, &[3, 4]);
 ///     check.add_row([5, 7], &z);
 ///     let mut poison = Poison::default();
 ///     check.finish(&mut poison);
@@ -173,10 +174,11 @@ impl<'b> UnitCheck<'b> {
         (tokens > 0 && sums.len() == Self::words(tokens)).then_some(Self { sums, tokens })
     }
 
-    /// Subtracts `v_j r_j`, `v_j` for each repetition, for all tokens' masks of a coordinate.
-    pub fn subtract_coordinate(&mut self, v: [u32; CHECK_REPETITIONS], r: &[u32]) {
+    /// Subtracts `v_j r_j`, `v_j` for each repetition, for a coordinate's masks of the tokens from `first`
+    /// on; what lies beyond the last token is left out.
+    pub fn subtract_coordinate(&mut self, v: [u32; CHECK_REPETITIONS], first: usize, r: &[u32]) {
         for (sums, v) in self.sums.chunks_exact_mut(self.tokens).zip(v) {
-            for (sum, &r) in sums.iter_mut().zip(r) {
+            for (sum, &r) in sums.iter_mut().skip(first).zip(r) {
                 *sum = T::sub(*sum, T::mul(v, r));
             }
         }

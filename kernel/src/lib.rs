@@ -58,7 +58,7 @@
 //! let unit = Seed::from_bytes([1; 32]); // in earnest from Seed::random, and used once
 //! let (public, masks) = (unit.derive_public(), unit.derive(Label::OneTimeMask));
 //! let mut r = [0; 2 * Set::N];
-//! one_time_mask_coordinates(&masks, 0, Set::N, &mut r);
+//! one_time_mask_coordinates(&masks, 0, 0..Set::N, &mut r);
 //! let mut key = vec![0; SecretKey::<Set>::WORDS];
 //! let key = SecretKey::<Set>::generate::<Scalar>(&unit, &mut key)?;
 //! let mut bodies = [vec![], vec![]]; // a limb modulo t, a limb modulo Delta

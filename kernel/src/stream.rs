@@ -13,8 +13,8 @@
 //! | domain | key | lane | stream | counter | cut |
 //! |---|---|---|---|---|---|
 //! | 1 public mask | public seed | 0 modulo t, 1 modulo Delta, 2 modulo 2^29 - 2^18 + 1, 3 modulo 2^26 - 2^16 + 1, 4 modulo 2^25 - 2^14 + 1 | coordinate j | column / 16 | word column % 16, uniform mod p |
-//! | 2 secret key | unit seed | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
-//! | 3 noise | unit seed | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
+//! | 2 secret key | key seed | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
+//! | 3 noise | key seed | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
 //! | 4 one-time mask | mask seed of the unit | 0 | token / 4 | coordinate / 4 | word 4 (coordinate % 4) + token % 4, uniform mod t |
 //! | 5 check vector | check seed | repetition, 0 or 1 | group | row / 16 | word row % 16, uniform mod t |
 //! | 6 derivation | the parent seed | 0 | label | 0 | first 32 bytes |
@@ -33,7 +33,7 @@
 //!
 //! # Seeds
 //! The unit seed, the check seed and the sampling seed are drawn from a source of [`Entropy`], each
-//! on its own. Others are derived (domain 6): 1 and 2 from the unit seed, 3 from the check seed, 4
+//! on its own. Others are derived (domain 6): 1, 2 and 8 from the unit seed, 3 from the check seed, 4
 //! from the mask seed:
 //!
 //! | label | derived seed | who knows it |
@@ -45,10 +45,12 @@
 //! | 5 | the noise of a direct session's evaluation keys: [`Label::EvaluationKey`] | the device |
 //! | 6 | the noise of evaluation keys over q P: [`Label::HybridKey`] | whoever makes the keys |
 //! | 7 | the public seed of a model: [`PublicSeed::of_model`] | everybody |
+//! | 8 | the seed of one of a unit's keys, and of its noise: [`Seed::derive_key`] | the device |
 //!
 //! Label 6 is that of the module [`hybrid`](crate::hybrid), and not of the protocol. The parent of
 //! label 7 is a model's digest, which is no secret, and its stream is `7 + 256 * set`, of the number of
-//! the parameter set.
+//! the parameter set. Each key of a unit has a key seed, the first and the only one too: the stream of
+//! key i is `8 + 256 i`. A session with a direct set has one key, whose seed is the session's.
 //!
 //! # Example
 //! ```
@@ -144,6 +146,25 @@ impl Seed {
         out
     }
 
+    /// The seed of key `index` of the unit whose seed this is, and of that key's noise. Keys of different
+    /// numbers are independent.
+    ///
+    /// ```
+    /// use kernel::stream::{Label, Seed};
+    ///
+    /// let unit = Seed::from_bytes([7; 32]);
+    /// let [first, second] = [0, 1].map(|key| *unit.derive_key(key).expose());
+    /// assert_ne!(first, second);
+    /// assert_eq!(&first, unit.derive(Label::UnitKey).expose());
+    /// ```
+    #[must_use]
+    pub fn derive_key(&self, index: u8) -> Self {
+        let stream = Label::UnitKey as u64 | u64::from(index) << 8;
+        let mut out = Self([0; SEED_BYTES]);
+        keystream::derive_into(&self.0, stream, &mut out.0);
+        out
+    }
+
     /// The public seed of the unit whose seed this is; it reveals nothing of it.
     #[must_use]
     pub fn derive_public(&self) -> PublicSeed {
@@ -173,6 +194,8 @@ pub enum Label {
     HybridKey = 6,
     /// The public seed of a model, from its digest: see [`PublicSeed::of_model`].
     ModelMask = 7,
+    /// The seed of the first key of a unit: see [`Seed::derive_key`].
+    UnitKey = 8,
 }
 
 /// The seed of mask polynomials. The host knows it.
@@ -181,7 +204,8 @@ pub struct PublicSeed(pub [u8; SEED_BYTES]);
 
 impl PublicSeed {
     /// The seed that all units of a model and a parameter set may share: a host multiplies its masks
-    /// once. *Security*: each unit has a fresh secret key all the same.
+    /// once. *Security*: each unit has fresh secret keys all the same; what shared masks cost is
+    /// [written out](crate::glwe#shared-masks).
     ///
     /// It follows from what both sides know, so that nobody chooses it: the first 32 bytes of the
     /// ChaCha20 block whose key is the digest, domain 6, stream `7 + 256 * set`, counter 0.

@@ -52,12 +52,12 @@ pub use bits::{
 };
 pub use header::{FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId, VERSION};
 pub use message::{
-    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, MaskSeed, Purpose, UnitOpen,
-    Welcome, decode_body, encode_body,
+    BLOCK_PREFIX_BYTES, Block, DirectSeeds, Fault, FaultCode, Hello, MAX_KEYS, MaskSeed, Purpose,
+    UnitOpen, Welcome, decode_body, encode_body,
 };
 pub use reply::{REPLY_PREFIX_BYTES, ReplyFrames};
 pub use residues::{body_bytes, pack_residues, packed_len, unpack_residues};
-pub use rows::{RowForm, row_bytes, switched_row_bytes};
+pub use rows::{RowForm, RowPart, RowShape};
 
 /// A frame that breaks the protocol. All of it is visible to the peer: no secret is involved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

@@ -8,7 +8,7 @@ use crate::report::Bytes;
 use core::fmt;
 use kernel::model::GroupKind;
 use kernel::params::ParameterSet;
-use kernel::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, body_bytes, switched_row_bytes};
+use kernel::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, RowForm, body_bytes};
 use serde::Serialize;
 
 /// The figures of one kind of group: seconds for one matrix and one token, unless said otherwise.
@@ -163,7 +163,7 @@ impl Summary {
         );
         let offline_bytes = bytes(
             sum(&|kind| (kind.columns * body_bytes(Unit::N)) as f64 / n),
-            sum(&|kind| (kind.rows * switched_row_bytes(Unit::N, Unit::K)) as f64 / n),
+            sum(&|kind| (kind.rows * RowForm::Switched.row_bytes(Unit::N, Unit::K, 1)) as f64 / n),
         );
         let of_model: Vec<f64> = groups.iter().map(|kind| kind.of_model.into()).collect();
         let all = |of: &dyn Fn(&Products) -> f64| -> f64 {

@@ -21,9 +21,9 @@ use core::fmt;
 use device_client::choose::Choice;
 use device_client::decoder::Request;
 use device_client::generate::{Event, Multiply, Sampling};
-use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
+use device_client::prepare::{PrepareEvent, PrepareMemory, prepare, prepare_frame_bytes};
 use device_client::store::{CorrelationStore, MemoryStore};
-use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitForm, UnitWorkspace, unit_words};
 use host_server::engine::Engine;
 use host_server::model::{HostBundle, synthetic_device, synthetic_host};
 use kernel::accel::AccelError;
@@ -32,7 +32,7 @@ use kernel::model::{GROUPS_PER_LAYER, GroupId, GroupShape, ModelConfig};
 use kernel::params::ParameterSet;
 use kernel::prime::{Prime, T};
 use kernel::schedule::Schedule;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, RowForm};
+use kernel::wire::{MAX_PAYLOAD, RowForm};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -227,12 +227,14 @@ impl Job<'_> {
     async fn offline(&self) -> Result<Offline> {
         let config = self.bundle.config();
         let units: Vec<GroupId> = (0..GROUPS_PER_LAYER).map(GroupId).collect();
-        let mut words = vec![0; unit_words::<Unit>()];
-        let (mut noise, mut frame) = (vec![0; Unit::N], vec![0; HEADER_BYTES + MAX_PAYLOAD]);
+        let mut words = vec![0; unit_words::<Unit>(1)];
+        let (mut noise, mut frame) = (vec![0; Unit::N], vec![0; prepare_frame_bytes::<Unit>()]);
         let memory = PrepareMemory {
             unit: UnitWorkspace { words: &mut words, noise: &mut noise },
             frame: &mut frame,
+            max_payload: MAX_PAYLOAD,
         };
+        let form = UnitForm { masks: MaskSource::Unit, rows: RowForm::Switched, keys: 1 };
         let mut store = MemoryStore::new(config);
         let link = Link::connect(self.host.address(), PATIENCE).await?;
         let bar = progress::count("offline", u64::from(GROUPS_PER_LAYER));
@@ -243,8 +245,7 @@ impl Job<'_> {
             self.bundle,
             &mut store,
             &units,
-            MaskSource::Unit,
-            RowForm::Switched,
+            form,
             &mut SystemEntropy,
             memory,
             |event| match event {

@@ -14,7 +14,8 @@ pub(super) fn run(options: &Prepare) -> Result<()> {
     let bytes = BundleBytes::read(&options.model)?;
     let bundle = bytes.parse()?;
     let path = store_file::path(options.correlations.as_deref(), &options.model);
-    let means = Means { method: options.method, batch: options.batch };
+    let Prepare { method, batch, keys, .. } = *options;
+    let means = Means { method, batch, keys };
     let units = means.units(&bundle, options.tokens as usize);
     let mut store = store_file::open_or_create(&path, &bundle, units)?;
     let (demand, room) = (Demand::Tokens(options.tokens), store.room() as u64);

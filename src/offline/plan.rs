@@ -12,7 +12,7 @@ use device_client::store::CorrelationStore;
 use device_client::unit::row_form;
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
-use kernel::params::{DirectSet, ParameterId, ParameterSet};
+use kernel::params::{DirectSet, ParameterSet};
 use kernel::trace::{Plan as TracePlan, PreparationRule};
 use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes};
 
@@ -62,27 +62,29 @@ impl Cost {
     }
 
     /// A result row of a masked unit.
-    fn row(form: RowForm, set: ParameterId, trial: &Trial) -> Self {
-        let (degree, rank) = set.degree_and_rank();
+    fn row(form: RowForm, means: Means, trial: &Trial) -> Self {
+        let (degree, rank) = means.batch.degree_and_rank();
         let device = match form {
             RowForm::Full => trial.masked.decrypt,
             RowForm::Switched => trial.switched,
         };
-        Self { down: form.row_bytes(degree, rank) as f64, device, ..Self::default() }
+        let down = form.row_bytes(degree, rank, means.keys.into());
+        Self { down: down as f64, device, ..Self::default() }
     }
 
     /// A masked unit of a group.
-    fn masked(shape: GroupShape, form: RowForm, set: ParameterId, trial: &Trial) -> Self {
-        let (degree, rank) = set.degree_and_rank();
+    fn masked(shape: GroupShape, form: RowForm, means: Means, trial: &Trial) -> Self {
+        let (degree, rank) = means.batch.degree_and_rank();
         let (m, n) = (shape.rows as f64, shape.columns as f64);
-        let row = Self::row(form, set, trial);
+        let bodies = n * f64::from(means.keys);
+        let row = Self::row(form, means, trial);
         Self {
-            up: n * body_bytes(degree) as f64,
+            up: bodies * body_bytes(degree) as f64,
             down: m * row.down,
-            device: n * trial.masked.encrypt + m * row.device,
+            device: bodies * trial.masked.encrypt + m * row.device,
             // Words of two limbs are four byte planes each. A host that keeps W times the model's masks
-            // multiplies N columns instead of (K + 1) N; a device cannot know, and counts on no favour.
-            host: m * n * ((rank + 1) * degree * 8) as f64 / INT8_RATE,
+            // multiplies the bodies' columns alone; a device cannot know, and counts on no favour.
+            host: m * n * ((rank * degree + means.unit_tokens()) * 8) as f64 / INT8_RATE,
         }
     }
 
@@ -213,23 +215,23 @@ impl Plan {
         room: u64,
     ) -> Result<Self> {
         let config = bundle.config();
-        let (degree, _) = means.batch.degree_and_rank();
-        let row_seconds = |form| Cost::row(form, means.batch, trial).seconds();
+        let batch = means.unit_tokens();
+        let row_seconds = |form| Cost::row(form, means, trial).seconds();
         let fewer = row_seconds(RowForm::Switched) < row_seconds(RowForm::Full);
         let rows = if fewer { RowForm::Switched } else { RowForm::Full };
         let direct = preparation_rule::<Set>(bundle).zip(trial.direct);
         let keys = direct.map(|(rule, rates)| Cost::keys(&rule, &rates));
         let unit_tokens = direct.map_or(0, |(rule, _)| rule.tokens());
         // Everything masked, everything direct, and each group by what is cheaper for it.
-        let (mut masked, mut all) = (Part::empty(degree), Part::empty(unit_tokens));
-        let mut mixed = (Part::empty(degree), Part::empty(unit_tokens));
+        let (mut masked, mut all) = (Part::empty(batch), Part::empty(unit_tokens));
+        let mut mixed = (Part::empty(batch), Part::empty(unit_tokens));
         for group in config.groups() {
             let tokens = lacking(config, demand, store, group) as usize;
             let Some(shape) = config.shape(group).filter(|_| tokens > 0) else { continue };
             let units = |of: usize| Units { group, shape, count: tokens.div_ceil(of) as u64 };
             let form = row_form(bundle, group, rows).unwrap_or_default();
-            let of_one = Cost::masked(shape, form, means.batch, trial);
-            let by_mask = (units(degree), of_one);
+            let of_one = Cost::masked(shape, form, means, trial);
+            let by_mask = (units(batch), of_one);
             masked.push(by_mask.0, by_mask.1);
             let cheaper = direct.map(|(rule, rates)| {
                 let by_direct = (units(unit_tokens), Cost::direct(shape, &rule, &rates));
@@ -255,7 +257,7 @@ impl Plan {
                     "this model cannot be prepared through direct mode: its matrices do not fit its \
                      frames, or its weights are too large; use --method masked",
                 )?;
-                (Part::empty(degree), all)
+                (Part::empty(batch), all)
             }
             Method::Auto => {
                 let seconds = mixed.0.cost.seconds() + mixed.1.cost.seconds();

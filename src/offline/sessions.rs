@@ -10,17 +10,17 @@ use crate::report::Phase;
 use accel_cpu::Simd;
 use anyhow::{Context, Result, bail};
 use device_client::direct::DirectMemory;
-use device_client::prepare::{PrepareEvent, PrepareMemory, prepare};
+use device_client::prepare::{PrepareEvent, PrepareMemory, prepare, prepare_frame_bytes};
 use device_client::prepare_direct::{
     PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
     prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
-use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitForm, UnitWorkspace, unit_words};
 use indicatif::ProgressBar;
 use kernel::bundle::DeviceBundle;
 use kernel::params::{MaskedSet, ParameterSet};
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD};
+use kernel::wire::MAX_PAYLOAD;
 use kernel::with_masked_set;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(super) async fn run(
     if plan.masked.bytes() > 0 {
         with_masked_set!(
             means.batch,
-            S => masked::<S>(host, bundle, store, plan, phase).await?,
+            S => masked::<S>(host, bundle, store, plan, means.keys, phase).await?,
             bail!("this parameter set is not offered")
         );
     }
@@ -79,24 +79,26 @@ async fn masked<S: MaskedSet>(
     bundle: &DeviceBundle<'_>,
     store: &mut impl CorrelationStore,
     plan: &Plan,
+    keys: u8,
     phase: &mut Phase,
 ) -> Result<()> {
     let link = connect(host).await?;
-    let mut words = vec![0; unit_words::<S>()];
+    let mut words = vec![0; unit_words::<S>(keys.into())];
     let mut noise = vec![0; S::N];
-    let mut frame = vec![0; HEADER_BYTES + MAX_PAYLOAD];
+    let mut frame = vec![0; prepare_frame_bytes::<S>()];
     let memory = PrepareMemory {
         unit: UnitWorkspace { words: &mut words, noise: &mut noise },
         frame: &mut frame,
+        max_payload: MAX_PAYLOAD,
     };
+    let form = UnitForm { masks: MaskSource::Model, rows: plan.rows, keys };
     let (units, bar) = (plan.masked.groups(), progress::bytes("preparing", plan.masked.bytes()));
     let result = prepare::<S, Simd, _, _, _>(
         link,
         bundle,
         store,
         &units,
-        MaskSource::Model,
-        plan.rows,
+        form,
         &mut SystemEntropy,
         memory,
         observe(host, phase, &bar),

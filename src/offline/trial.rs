@@ -8,11 +8,10 @@ use device_client::prepare_direct::preparation_rule;
 use kernel::bundle::DeviceBundle;
 use kernel::direct::{MASK_BITS, decrypt_switched_into, evaluation_key_body_into};
 use kernel::galois::Automorphism;
-use kernel::glwe::{
-    EncryptScratch, SecretKey, decrypt_into, decrypt_switched_row_into, encrypt_seeded_into,
-};
-use kernel::params::{Limbs, MaskedSet, ParameterSet};
+use kernel::glwe::{EncryptScratch, RowDecryptor, SecretKey, encrypt_seeded_into};
+use kernel::params::{MaskedSet, ParameterSet};
 use kernel::stream::{Label, Seed};
+use kernel::wire::RowForm;
 use kernel::with_masked_set;
 use std::time::Instant;
 
@@ -22,6 +21,7 @@ const TRIALS: u32 = 3;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
     pub(super) encrypt: f64,
+    /// One row, in the masked method under all keys of a unit.
     pub(super) decrypt: f64,
     /// One ciphertext of an evaluation key; direct mode only.
     pub(super) key: f64,
@@ -41,7 +41,7 @@ impl Trial {
     pub(super) fn run(bundle: &DeviceBundle<'_>, means: Means) -> Result<Self> {
         let (masked, switched) = with_masked_set!(
             means.batch,
-            S => masked::<S>()?,
+            S => masked::<S>(means.keys)?,
             bail!("this parameter set is not offered")
         );
         let direct = preparation_rule::<Set>(bundle).map(|_| direct()).transpose()?;
@@ -57,33 +57,41 @@ fn seconds(mut work: impl FnMut(usize) -> Result<()>) -> Result<f64> {
 }
 
 /// Rates with rows in full, and seconds to decrypt a switched one.
-fn masked<S: MaskedSet>() -> Result<(Rates, f64)> {
+fn masked<S: MaskedSet>(keys: u8) -> Result<(Rates, f64)> {
     let seed = Seed::random(&mut SystemEntropy)?;
     let public = seed.derive_public();
-    let mut key = vec![0; SecretKey::<S>::WORDS];
-    let key = SecretKey::<S>::generate::<Simd>(&seed, &mut key)?;
+    let mut buffers = vec![0; usize::from(keys) * SecretKey::<S>::WORDS];
+    let keys = (0..)
+        .zip(buffers.chunks_exact_mut(SecretKey::<S>::WORDS))
+        .map(|(index, words)| SecretKey::<S>::generate::<Simd>(&seed.derive_key(index), words))
+        .collect::<Result<Vec<_>, _>>()?;
     let message = vec![0; S::N];
-    let mut ciphertext = vec![0; S::Chain::COUNT * S::LIMB_WORDS];
+    let mut body = vec![0; S::BODY_WORDS];
     let (mut mask, mut noise) = (vec![0; S::N], vec![0; S::N]);
     let encrypt = seconds(|coordinate| {
-        let body = &mut ciphertext[..S::BODY_WORDS];
         let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
         Ok(encrypt_seeded_into::<S, Simd>(
-            &key,
+            &keys[0],
             &seed,
             &public,
             coordinate,
             &message,
-            body,
+            &mut body,
             &mut scratch,
         )?)
     })?;
-    let mut row = vec![0; S::N];
-    let decrypt =
-        seconds(|_| Ok(decrypt_into::<S, Simd>(&key, &ciphertext, &mut row, &mut mask)?))?;
-    let switched = seconds(|_| {
-        Ok(decrypt_switched_row_into::<S, Simd>(&key, &mut ciphertext, &mut row, &mut mask)?)
-    })?;
+    let mut sums = vec![0; RowDecryptor::<S>::words(keys.len())];
+    let mut row = |form| {
+        let mut row = RowDecryptor::<S>::new(form, keys.len(), &mut sums)?;
+        seconds(|_| {
+            row.absorb::<Simd>(&keys, &mut mask)?;
+            while row.part().is_some() {
+                row.absorb::<Simd>(&keys, &mut mask)?;
+            }
+            Ok(())
+        })
+    };
+    let (decrypt, switched) = (row(RowForm::Full)?, row(RowForm::Switched)?);
     Ok((Rates { encrypt, decrypt, key: 0.0 }, switched))
 }
 

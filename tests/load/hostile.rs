@@ -98,7 +98,7 @@ async fn unit(stream: &mut TcpStream, group: u32, bytes: usize) -> io::Result<()
     let mut body = [0; 80];
     let length = encode_body(&hello, &mut body).unwrap();
     let mut frames = frame(FrameType::Hello, 0, &body[..length]);
-    let open = UnitOpen { group, seed: MaskSeed::Model, rows: RowForm::Switched };
+    let open = UnitOpen { group, seed: MaskSeed::Model, rows: RowForm::Switched, keys: 1 };
     let length = encode_body(&open, &mut body).unwrap();
     frames.extend(frame(FrameType::UnitOpen, 1, &body[..length]));
     let (columns, size) = (DEMO.shape(kernel::model::GroupId(group)).columns, body_bytes(256));

@@ -79,7 +79,8 @@ fn lies_about_units() {
         // Groups of the first layers, the largest aside.
         let units = [GroupId([0, 1, 3, 5][rng.below(4)])];
         let rows = DEMO.shape(units[0]).rows;
-        let rows_per_frame = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / FORM.row_bytes(Set::N, Set::K);
+        let shape = wire::row_shape(FORM, Set::ID, 1);
+        let rows_per_frame = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / shape.row_bytes();
         let target = rng.below(rows.div_ceil(rows_per_frame)) + 1;
         let mut up = Vec::new();
         for honest in [true, false] {
@@ -88,7 +89,7 @@ fn lies_about_units() {
                 if honest || index != target {
                     return;
                 }
-                let mut rows = wire::rows(frame, FORM, Set::ID);
+                let mut rows = wire::rows(frame, &shape);
                 let before = rows.clone();
                 // Masks or body, modulo t or their low parts; or rows in another order.
                 let (row, limb) = (rng.below(rows.len()), (lie % 2) as usize);
@@ -98,14 +99,14 @@ fn lies_about_units() {
                     4 => rows.rotate_left(1),
                     at => {
                         let at = if at < 2 { rng.below(masks) } else { masks + rng.below(Set::N) };
-                        let p = wire::row_modulus(FORM, Set::ID, limb, at);
+                        let p = wire::row_modulus(&shape, limb, at);
                         let other = 1 + rng.residue(p - 1);
                         words[at] =
                             ((u64::from(words[at]) + u64::from(other)) % u64::from(p)) as u32;
                     }
                 }
                 assert!(rows != before);
-                wire::set_rows(frame, FORM, Set::ID, &rows);
+                wire::set_rows(frame, &shape, &rows);
             });
             let mut store = MemoryStore::new(&DEMO.config);
             let prepared = run(async {

@@ -151,9 +151,11 @@ def to_limbs(s, polynomial):
     return [forward(p, [c % p for c in polynomial]) for p in s.limbs]
 
 
-def body(s, seed, coordinate, message, noise=None):
-    """b = sum_k a_k s_k + e + Delta m modulo q, as two NTT-domain limbs, and its masks likewise."""
-    public_seed = streams.derive(seed, streams.LABEL_PUBLIC_MASK)
+def body(s, seed, coordinate, message, noise=None, public_seed=None):
+    """b = sum_k a_k s_k + e + Delta m modulo q, as two NTT-domain limbs, and its masks likewise.
+
+    The masks' public seed is that of `seed` unless it is given."""
+    public_seed = public_seed or streams.derive(seed, streams.LABEL_PUBLIC_MASK)
     key = secret_key(s, seed)
     if noise is None:
         noise = [streams.noise(seed, coordinate, i) for i in range(s.n)]

@@ -21,6 +21,7 @@ import protocol
 import quantise
 import streams
 import switched
+import units
 from inputs import digest, int8, residues, seed, words
 from lattice import SETS
 from streams import DELTA, P25, P26, P29, T
@@ -66,6 +67,7 @@ def seeds():
         yield {"seed": s.hex(), "public_mask": streams.derive(s, streams.LABEL_PUBLIC_MASK).hex(),
                "one_time_mask": streams.derive(s, streams.LABEL_ONE_TIME_MASK).hex(),
                "evaluation_key": streams.derive(s, streams.LABEL_EVALUATION_KEY).hex(),
+               "unit_keys": [streams.unit_key(s, index).hex() for index in (0, 1, 15)],
                "token_choice": [[i, streams.token_choice(s, i)] for i in [0, 1, 2**32 - 1, 2**32, 2**64 - 1]]}
 
 
@@ -462,10 +464,11 @@ def bodies():
                    "bytes": protocol.hello(model, purpose, **fields).hex()}
     yield {"body": "Welcome", "digest": model.hex(), "bytes": model.hex()}
     own = seed("unit open")
-    for group, own, rows in [(0, own, "Full"), (128, own, "Full"), (128, None, "Full"), (128, own, "Switched"),
-                             (128, None, "Switched"), (2**32 - 1, None, "Switched")]:
-        yield {"body": "UnitOpen", "group": group, "seed": own and own.hex(), "rows": rows,
-               "bytes": protocol.unit_open(group, own, rows).hex()}
+    for group, own, rows, keys in [
+            (0, own, "Full", 1), (128, own, "Full", 1), (128, None, "Full", 2), (128, own, "Switched", 3),
+            (128, None, "Switched", 16), (2**32 - 1, None, "Switched", 1)]:
+        yield {"body": "UnitOpen", "group": group, "seed": own and own.hex(), "rows": rows, "keys": keys,
+               "bytes": protocol.unit_open(group, own, rows, keys).hex()}
     for code in protocol.FAULTS:
         yield {"body": "Fault", "code": code, "bytes": protocol.fault(code).hex()}
     yield {"body": "Block", "index": 2**32 - 2, "count": 258, "bytes": struct.pack("<II", 2**32 - 2, 258).hex()}
@@ -486,7 +489,8 @@ def packed():
 SECTIONS = [primes, seeds, model_seeds, public_masks, check_vectors, one_time_masks, samplers, transforms, scheme,
             decryptions, large_bodies, online, checks, unit_checks, bounds, weights, activations,
             headroom, shapes, schedules, requests, headers, bodies, packed, *direct_cases.SECTIONS,
-            *hybrid.SECTIONS, *preparation.SECTIONS, *switched.SECTIONS]
+            *hybrid.SECTIONS, *preparation.SECTIONS, *switched.SECTIONS,
+            *units.SECTIONS]
 
 
 def generate():

@@ -35,10 +35,10 @@ def hello(digest, purpose, answered, max_payload):
     return digest + varint(variant) + b"".join(fields) + varint(answered) + varint(max_payload)
 
 
-def unit_open(group, seed, rows):
+def unit_open(group, seed, rows, keys):
     """The seed is a variant: 0 and the unit's own, or 1 for the model's; so is the form of rows."""
     source = varint(1) if seed is None else varint(0) + seed
-    return varint(group) + source + varint(ROW_FORMS.index(rows))
+    return varint(group) + source + varint(ROW_FORMS.index(rows)) + bytes([keys])
 
 
 def fault(code):

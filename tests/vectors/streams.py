@@ -15,7 +15,7 @@ LANE = {T: 0, DELTA: 1, P29: 2, P26: 3, P25: 4}
 
 PUBLIC_MASK, SECRET_KEY, NOISE, ONE_TIME_MASK, CHECK_VECTOR, DERIVATION, TOKEN_CHOICE = range(1, 8)
 LABEL_PUBLIC_MASK, LABEL_ONE_TIME_MASK, LABEL_EVALUATION_KEY = 1, 2, 5
-LABEL_HYBRID_KEY, LABEL_MODEL_MASK = 6, 7
+LABEL_HYBRID_KEY, LABEL_MODEL_MASK, LABEL_UNIT_KEY = 6, 7, 8
 
 
 def chacha20_block(key, counter, nonce):
@@ -97,6 +97,11 @@ def derive(seed, label):
 def model_seed(digest, set_number):
     """The public seed of a model and a parameter set: the set's number stands above the label's byte."""
     return derive(digest, LABEL_MODEL_MASK + 256 * set_number)
+
+
+def unit_key(seed, index):
+    """The seed of a unit's key and of its noise."""
+    return derive(seed, LABEL_UNIT_KEY + 256 * index)
 
 
 def token_choice(seed, position):

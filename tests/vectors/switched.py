@@ -10,16 +10,16 @@ from lattice import SETS
 MASK_BITS, BODY_BITS = 13, 3
 
 
-def row_bits(s):
-    """The power of two in the modulus of each polynomial of a row."""
-    return [MASK_BITS] * s.k + [BODY_BITS]
+def row_bits(s, polynomials):
+    """The power of two in the modulus of each of a row's polynomials: K masks, then bodies."""
+    return [MASK_BITS] * s.k + [BODY_BITS] * (polynomials - s.k)
 
 
 def switch(s, ciphertext):
     """Each coefficient v modulo q as the nearest integer to 2^j v / Delta, modulo t 2^j."""
     half = len(ciphertext) // 2
     out = []
-    for number, bits in enumerate(row_bits(s)):
+    for number, bits in enumerate(row_bits(s, half // s.n)):
         at = number * s.n
         limbs = [ciphertext[at:at + s.n], ciphertext[half + at:half + at + s.n]]
         integers = lattice.to_integers(s, limbs)
@@ -31,7 +31,7 @@ def switch(s, ciphertext):
 def parts(s, row):
     """Modulo t, and the low bits."""
     plain = [v % s.t for polynomial in row for v in polynomial]
-    return plain, [v % (1 << bits) for bits, polynomial in zip(row_bits(s), row) for v in polynomial]
+    return plain, [v % (1 << bits) for bits, polynomial in zip(row_bits(s, len(row)), row) for v in polynomial]
 
 
 def whole(s, plain, low):
@@ -41,20 +41,20 @@ def whole(s, plain, low):
 
     polynomials = [slice(i, i + s.n) for i in range(0, len(plain), s.n)]
     return [[number(bits, a, b) for a, b in zip(plain[at], low[at])]
-            for bits, at in zip(row_bits(s), polynomials)]
+            for bits, at in zip(row_bits(s, len(polynomials)), polynomials)]
 
 
 def pack(s, row):
     plain, low = parts(s, row)
-    masks, body = low[:-s.n], low[-s.n:]
+    masks, bodies = low[:s.k * s.n], low[s.k * s.n:]
     return (protocol.pack(s.t, plain) + protocol.pack_bits(MASK_BITS, masks)
-            + protocol.pack_bits(BODY_BITS, body))
+            + protocol.pack_bits(BODY_BITS, bodies))
 
 
-def decrypt(s, key, row):
-    """The nearest multiple of 2^13 to the phase modulo t 2^13, and how far it is."""
+def decrypt(s, key, row, number=0):
+    """The nearest multiple of 2^13 to the phase modulo t 2^13, and how far it is, under key `number`."""
     modulus = s.t << MASK_BITS
-    phase = [b << MASK_BITS - BODY_BITS for b in row[-1]]
+    phase = [b << MASK_BITS - BODY_BITS for b in row[s.k + number]]
     for secret, mask in zip(key, row):
         product = lattice.negacyclic(modulus, secret, mask)
         phase = [(x - y) % modulus for x, y in zip(phase, product)]

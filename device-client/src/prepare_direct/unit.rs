@@ -117,13 +117,13 @@ impl<'u, 'a, S: DirectSet, R: RingOps> DirectUnit<'u, 'a, S, R> {
                     let (tile, within) = (coordinate / COORDINATES, coordinate % COORDINATES);
                     if j == 0 || within == 0 {
                         let masks = &mut *self.scratch.masks;
-                        one_time_mask_coordinates(&self.masks, tile as u32, tokens, masks);
+                        one_time_mask_coordinates(&self.masks, tile as u32, 0..tokens, masks);
                     }
                     let r = &self.scratch.masks[within * tokens..][..tokens];
                     let v = core::array::from_fn::<u32, CHECK_REPETITIONS, _>(|repetition| {
                         self.bundle.check_vector(self.group, repetition)[coordinate]
                     });
-                    self.check.subtract_coordinate(v, r);
+                    self.check.subtract_coordinate(v, 0, r);
                     for (token, &r) in r.iter().enumerate() {
                         message[layout.input_exponent(j, token)] = T::mul(r, factor);
                     }

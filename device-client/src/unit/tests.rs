@@ -17,12 +17,11 @@ fn groups_that_are_too_heavy_to_switch_get_full_rows() {
         for wanted in [RowForm::Full, RowForm::Switched] {
             let expected = if allowed { wanted } else { RowForm::Full };
             assert_eq!(row_form(&bundle, group, wanted), Some(expected));
-            let (mut words, mut noise) = (vec![0; unit_words::<Set>()], [0; Set::N]);
+            let (mut words, mut noise) = (vec![0; unit_words::<Set>(1)], [0; Set::N]);
             let workspace = UnitWorkspace { words: &mut words, noise: &mut noise };
             let seed = Seed::from_bytes([1; 32]);
-            let masks = MaskSource::Unit;
-            let unit =
-                Unit::<Set, Scalar>::open(&bundle, group, seed, masks, wanted, workspace).unwrap();
+            let form = UnitForm { rows: wanted, ..UnitForm::default() };
+            let unit = Unit::<Set, Scalar>::open(&bundle, group, seed, form, workspace).unwrap();
             assert_eq!(unit.announcement().rows, expected);
         }
     }

@@ -1,7 +1,7 @@
 use crate::engine::UnitJob;
 use kernel::model::GroupShape;
 use kernel::params::ParameterId;
-use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes};
+use kernel::wire::{MAX_PAYLOAD, RowShape, body_bytes};
 
 /// What a frame leads to, before its payload is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,12 +51,12 @@ impl Need {
         Self { work: Work::Keys, memory, traffic: memory / 2 }
     }
 
-    pub(super) fn unit(shape: GroupShape, set: ParameterId, form: RowForm) -> Self {
-        let (degree, rank) = set.degree_and_rank();
+    pub(super) fn unit(shape: GroupShape, set: ParameterId, row: &RowShape) -> Self {
+        let bodies = row.keys * shape.columns * body_bytes(row.degree);
         Self {
             work: Work::Unit,
-            memory: UnitJob::memory(shape, set).saturating_add(Self::UNIT_FRAMES),
-            traffic: shape.columns * body_bytes(degree) + shape.rows * form.row_bytes(degree, rank),
+            memory: UnitJob::memory(shape, set, row.keys).saturating_add(Self::UNIT_FRAMES),
+            traffic: bodies + shape.rows * row.row_bytes(),
         }
     }
 }

@@ -50,7 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Memory of a unit of `group`, as the server counts it.
 pub(crate) fn unit_memory(group: u32) -> usize {
     let shape = CONFIG.shape(GroupId(group)).unwrap();
-    UnitJob::memory(shape, ParameterId::Masked256x16) + Need::UNIT_FRAMES
+    UnitJob::memory(shape, ParameterId::Masked256x16, 1) + Need::UNIT_FRAMES
 }
 
 pub(crate) struct Ones;
@@ -274,5 +274,5 @@ impl Client {
 
 /// A unit under a seed of its own, with full rows.
 const fn opening(group: u32) -> UnitOpen {
-    UnitOpen { group, seed: MaskSeed::Unit([1; 32]), rows: RowForm::Full }
+    UnitOpen { group, seed: MaskSeed::Unit([1; 32]), rows: RowForm::Full, keys: 1 }
 }

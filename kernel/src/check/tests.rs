@@ -93,7 +93,7 @@ proptest! {
         let mut check = UnitCheck::new(tokens, &mut sums).unwrap();
         for j in 0..n {
             let r: Vec<u32> = (0..tokens).map(|k| mask(j, k)).collect();
-            check.subtract_coordinate([fixture.v[0][j], fixture.v[1][j]], &r);
+            check.subtract_coordinate([fixture.v[0][j], fixture.v[1][j]], 0, &r);
         }
         let bad = bad_token.index(tokens);
         for i in 0..m {

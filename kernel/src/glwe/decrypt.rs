@@ -3,7 +3,8 @@ use crate::params::{Limbs, MaskedSet, ParameterSet};
 use crate::prime::Prime;
 use crate::ring::RingOps;
 
-/// Decrypts one ciphertext into N residues modulo t.
+/// Decrypts one whole ciphertext into N residues modulo t. [`RowDecryptor`](super::RowDecryptor) does the
+/// same polynomial by polynomial, under several keys, and for switched rows.
 ///
 /// *Shape and domain*: `ciphertext` is limb-major, each limb K mask polynomials then the body, in
 /// the NTT domain, `Chain::COUNT * LIMB_WORDS` words; `message` is in the coefficient domain.
@@ -43,12 +44,17 @@ pub fn decrypt_into<S: MaskedSet, R: RingOps>(
     let (plain, scale) = ciphertext.split_at(S::LIMB_WORDS);
     phase::<S, S::Plain, R>(key, 0, plain, message);
     phase::<S, S::Scale, R>(key, 1, scale, scratch);
+    decode::<S>(message, scratch);
+    Ok(())
+}
+
+/// The messages, in place of the phase modulo t, by the phase modulo Delta: the noise.
+pub(super) fn decode<S: MaskedSet>(phase: &mut [u32], noise: &[u32]) {
     let scale_inverse = S::Plain::inv(S::Plain::reduce(u64::from(S::Scale::VALUE)));
-    for (m, &noise) in message.iter_mut().zip(scratch.iter()) {
+    for (m, &noise) in phase.iter_mut().zip(noise) {
         let noise = S::Plain::from_i64(i64::from(S::Scale::centre(noise)));
         *m = S::Plain::mul(S::Plain::sub(*m, noise), scale_inverse);
     }
-    Ok(())
 }
 
 /// `b - sum_k a_k s_k` of one limb, in the coefficient domain.

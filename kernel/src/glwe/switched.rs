@@ -36,13 +36,16 @@
 //!
 //! Modulo `2^13` the products are integers: 4096 numbers below `2^13` times ternary ones have a sum of
 //! magnitude below `2^25 < Delta / 2`, which transforms modulo Delta give exactly.
+//! [`RowDecryptor`](super::RowDecryptor) works so.
+//!
+//! In a row of several keys the masks are switched once, for all; above, s, b and e are one key's, and
+//! nothing else changes.
 
 #[cfg(test)]
 mod tests;
 
-use super::{LengthError, SecretKey, expect_length};
+use super::{LengthError, expect_length};
 use crate::ntt;
-use crate::params::MaskedSet;
 use crate::prime::Prime;
 use crate::ring::RingOps;
 
@@ -52,12 +55,12 @@ pub const SWITCHED_MASK_BITS: u32 = 13;
 pub const SWITCHED_BODY_BITS: u32 = 3;
 
 /// What a body is scaled up by to the modulus of the masks.
-const BODY_SHIFT: u32 = SWITCHED_MASK_BITS - SWITCHED_BODY_BITS;
+pub(super) const BODY_SHIFT: u32 = SWITCHED_MASK_BITS - SWITCHED_BODY_BITS;
 
-/// Switches a result row in place, to `t 2^13` for its masks and `t 2^3` for its body: the host's part.
+/// Switches a result row in place, to `t 2^13` for its masks and `t 2^3` for its bodies: the host's part.
 ///
 /// *Shape and domain*: `plain` and `scale` are the row's two limbs, modulo t and Delta, each K mask
-/// polynomials of `degree` words, then the body, in the NTT domain. Afterwards, in the coefficient
+/// polynomials of `degree` words, then the bodies of `keys` keys, in the NTT domain. Afterwards, in the coefficient
 /// domain, `plain` holds the numbers modulo t and `scale` those modulo `2^13` and `2^3`.
 ///
 /// ```
@@ -73,27 +76,29 @@ const BODY_SHIFT: u32 = SWITCHED_MASK_BITS - SWITCHED_BODY_BITS;
 ///     Scalar::ntt_forward::<T>(&mut plain[4 * polynomial..][..4]);
 ///     Scalar::ntt_forward::<Delta>(&mut scale[4 * polynomial..][..4]);
 /// }
-/// switch_row::<T, Delta, Scalar>(4, &mut plain, &mut scale)?;
+/// switch_row::<T, Delta, Scalar>(4, 1, &mut plain, &mut scale)?;
 /// // 2^13 (1 + 1 / Delta), rounded, and 2^3 times 5.
 /// assert_eq!((plain, scale), ([8192, 0, 0, 0, 40, 0, 0, 0], [0; 8]));
 /// # Ok::<(), kernel::glwe::LengthError>(())
 /// ```
 ///
 /// # Errors
-/// [`LengthError`] for a degree without a transform, or unless the limbs are equally many polynomials,
-/// at least two; nothing is written then.
+/// [`LengthError`] for a degree without a transform, no key, or unless the limbs are equally many
+/// polynomials, more than bodies; nothing is written then.
 pub fn switch_row<P: Prime, D: Prime, R: RingOps>(
     degree: usize,
+    keys: usize,
     plain: &mut [u32],
     scale: &mut [u32],
 ) -> Result<(), LengthError> {
     const { assert!(D::SHIFT >= SWITCHED_MASK_BITS, "Delta is 1 modulo 2^13") };
     expect_length(plain.len(), scale.len())?;
     let fits = ntt::supports::<P>(degree) && ntt::supports::<D>(degree);
-    if !fits || !plain.len().is_multiple_of(degree) || plain.len() < 2 * degree {
+    let mask_words = keys.checked_mul(degree).and_then(|bodies| plain.len().checked_sub(bodies));
+    let mask_words = mask_words.filter(|&words| words > 0).ok_or(LengthError)?;
+    if !fits || keys == 0 || !plain.len().is_multiple_of(degree) {
         return Err(LengthError);
     }
-    let mask_words = plain.len() - degree;
     let inverse = P::inv(P::reduce(D::VALUE.into()));
     let polynomials = plain.chunks_exact_mut(degree).zip(scale.chunks_exact_mut(degree));
     for (number, (plain, scale)) in polynomials.enumerate() {
@@ -123,88 +128,7 @@ fn switch_polynomial<P: Prime, D: Prime>(
     }
 }
 
-/// Decrypts one [switched row](switch_row) into N residues modulo t.
-///
-/// *Shape and domain*: `row` has `2 * LIMB_WORDS` words in the coefficient domain: K mask polynomials
-/// and the body modulo t, then their low bits. It is spoiled. `message` is in the coefficient domain.
-/// `scratch` has N words. Afterwards it holds the error e' as canonical residues modulo Delta, and is
-/// the caller's to erase.
-///
-/// The result is exact for a row of weights that
-/// [`GroupBounds::allows_switched_rows`](crate::quant::GroupBounds::allows_switched_rows). Low parts out
-/// of range are cut to their bits: a row that a host has made up decrypts to something, in the same
-/// time.
-///
-/// ```
-/// use kernel::glwe::{SecretKey, decrypt_switched_row_into};
-/// use kernel::params::{Masked256x16 as Set, ParameterSet};
-/// use kernel::ring::Scalar;
-/// use kernel::stream::Seed;
-///
-/// let mut words = vec![0; SecretKey::<Set>::WORDS];
-/// let key = SecretKey::<Set>::generate::<Scalar>(&Seed::from_bytes([1; 32]), &mut words)?;
-/// // Without masks the body alone decides: 1234 * 2^3 - 2, at coefficient 40.
-/// let mut row = vec![0; 2 * Set::LIMB_WORDS];
-/// row[Set::MASK_WORDS + 40] = 1234 * 8 - 2;
-/// row[Set::LIMB_WORDS + Set::MASK_WORDS + 40] = 8 - 2;
-/// let (mut message, mut error) = ([7; Set::N], [7; Set::N]);
-/// decrypt_switched_row_into::<Set, Scalar>(&key, &mut row, &mut message, &mut error)?;
-/// assert_eq!((message[40], message[41]), (1234, 0));
-/// # Ok::<(), kernel::glwe::LengthError>(())
-/// ```
-///
-/// # Errors
-/// [`LengthError`] if a slice has another length; nothing is written then.
-pub fn decrypt_switched_row_into<S: MaskedSet, R: RingOps>(
-    key: &SecretKey<'_, S>,
-    row: &mut [u32],
-    message: &mut [u32],
-    scratch: &mut [u32],
-) -> Result<(), LengthError> {
-    const {
-        let largest = (S::MASK_WORDS as u64) << SWITCHED_MASK_BITS;
-        assert!(largest <= (S::Scale::VALUE as u64 - 1) / 2, "products are exact modulo Delta");
-    }
-    expect_length(row.len(), 2 * S::LIMB_WORDS)?;
-    expect_length(message.len(), S::N)?;
-    expect_length(scratch.len(), S::N)?;
-    let (plain, low) = row.split_at_mut(S::LIMB_WORDS);
-    let (plain_masks, plain_body) = plain.split_at_mut(S::MASK_WORDS);
-    let (low_masks, low_body) = low.split_at_mut(S::MASK_WORDS);
-    masks_times_key::<S, S::Plain, R>(key, 0, plain_masks, message);
-    for a in low_masks.iter_mut() {
-        *a &= (1 << SWITCHED_MASK_BITS) - 1;
-    }
-    masks_times_key::<S, S::Scale, R>(key, 1, low_masks, scratch);
-    let body_factor = S::Plain::reduce(1 << BODY_SHIFT);
-    let inverse = S::Plain::inv(S::Plain::reduce(1 << SWITCHED_MASK_BITS));
-    let bodies = plain_body.iter().zip(low_body.iter());
-    for ((m, e), (&b, &b_low)) in message.iter_mut().zip(scratch).zip(bodies) {
-        let product = S::Scale::centre(*e) as u32;
-        let error = centre((b_low << BODY_SHIFT).wrapping_sub(product));
-        let phase = S::Plain::sub(S::Plain::mul(b, body_factor), *m);
-        *m = S::Plain::mul(S::Plain::sub(phase, S::Plain::from_i32(error)), inverse);
-        *e = S::Scale::from_i32(error);
-    }
-    Ok(())
-}
-
 /// The representative in `[-2^12, 2^12)` of a number modulo `2^13`.
-const fn centre(x: u32) -> i32 {
+pub(super) const fn centre(x: u32) -> i32 {
     ((x << (32 - SWITCHED_MASK_BITS)) as i32) >> (32 - SWITCHED_MASK_BITS)
-}
-
-/// `sum_k a_k s_k` modulo one limb, in the coefficient domain; the masks are transformed in place.
-fn masks_times_key<S: MaskedSet, P: Prime, R: RingOps>(
-    key: &SecretKey<'_, S>,
-    limb: usize,
-    masks: &mut [u32],
-    out: &mut [u32],
-) {
-    out.fill(0);
-    for (component, mask) in masks.chunks_exact_mut(S::N).enumerate() {
-        R::ntt_forward::<P>(mask);
-        R::mul_add_assign::<P>(out, mask, key.component(limb, component));
-    }
-    R::ntt_inverse::<P>(out);
 }

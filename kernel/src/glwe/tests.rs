@@ -5,6 +5,7 @@ use crate::params::{
 use crate::prime::{InsecureDelta97, InsecureT17, Prime, T};
 use crate::ring::{RingOps, Scalar};
 use crate::stream::{NOISE_BOUND, PublicSeed, Seed, centred_binomial, expand_mask_columns};
+use crate::wire::RowForm;
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
@@ -21,6 +22,10 @@ impl<S: MaskedSet> Unit<S> {
     pub(super) fn new(byte: u8) -> Self {
         let seed = Seed::from_bytes([byte; 32]);
         let public = seed.derive_public();
+        Self::with_public(seed, public)
+    }
+
+    pub(super) fn with_public(seed: Seed, public: PublicSeed) -> Self {
         Self { seed, public, key: vec![0; SecretKey::<S>::WORDS], set: core::marker::PhantomData }
     }
 
@@ -61,6 +66,25 @@ impl<S: MaskedSet> Unit<S> {
         decrypt_into::<S, Scalar>(&key, ciphertext, &mut message, &mut noise).unwrap();
         (message, noise)
     }
+}
+
+/// The messages and errors of a row, limb by limb its masks, then its bodies.
+pub(super) fn decrypt_row<S: MaskedSet>(
+    form: RowForm,
+    keys: &[SecretKey<'_, S>],
+    row: &[u32],
+) -> (Vec<u32>, Vec<u32>) {
+    let mut sums = vec![u32::MAX; RowDecryptor::<S>::words(keys.len())];
+    let mut decryptor = RowDecryptor::<S>::new(form, keys.len(), &mut sums).unwrap();
+    for polynomial in row.chunks_exact(S::N) {
+        assert!(decryptor.part().is_some() && decryptor.messages().is_none());
+        decryptor.absorb::<Scalar>(keys, &mut polynomial.to_vec()).unwrap();
+    }
+    let out = [decryptor.messages(), decryptor.errors()].map(|words| words.unwrap().to_vec());
+    drop(decryptor);
+    assert!(sums.iter().all(|&word| word == 0), "secrets stay behind");
+    let [messages, errors] = out;
+    (messages, errors)
 }
 
 /// `sum_j w_j ct_j`, limb by limb: what the host computes for one row.

@@ -193,11 +193,11 @@ pub fn one_time_mask(seed: &Seed, token: usize, first: usize, out: &mut [u32]) {
     buffer.zeroize();
 }
 
-/// The one-time masks of up to four coordinates, for all tokens of a unit: coordinate
-/// `4 * block + i` of token `k` at `out[i * tokens + k]`.
+/// The one-time masks of up to four coordinates, for a range of a unit's tokens: coordinate
+/// `4 * block + i` of token `tokens.start + k` at `out[i * tokens.len() + k]`.
 ///
-/// Four coordinates share their blocks; asking for them together wastes none.
-/// `out` holds up to `4 * tokens` words, a whole number of coordinates.
+/// Four coordinates of four tokens share a block; asking for them together wastes none.
+/// `out` holds up to `4 * tokens.len()` words, a whole number of coordinates.
 ///
 /// ```
 /// use kernel::stream::{Seed, one_time_mask, one_time_mask_coordinates};
@@ -205,19 +205,25 @@ pub fn one_time_mask(seed: &Seed, token: usize, first: usize, out: &mut [u32]) {
 /// // What the offline phase encrypts by coordinates is what the online phase adds by tokens.
 /// let masks = Seed::from_bytes([9; 32]);
 /// let (mut offline, mut online) = ([0; 4 * 16], [0; 4]);
-/// one_time_mask_coordinates(&masks, 0, 16, &mut offline);
+/// one_time_mask_coordinates(&masks, 0, 0..16, &mut offline);
 /// one_time_mask(&masks, 11, 0, &mut online);
 /// assert_eq!(online, [0, 1, 2, 3].map(|j| offline[16 * j + 11]));
 /// ```
-pub fn one_time_mask_coordinates(seed: &Seed, block: u32, tokens: usize, out: &mut [u32]) {
+pub fn one_time_mask_coordinates(seed: &Seed, block: u32, tokens: Range<usize>, out: &mut [u32]) {
+    if tokens.is_empty() {
+        return;
+    }
     let mut words = [0; BLOCK_WORDS];
-    for first in (0..tokens).step_by(TILE) {
+    for first in (tokens.start / TILE * TILE..tokens.end).step_by(TILE) {
         let family = mask_family(seed, first);
         family.attempt(0).words(block, &mut words);
         family.accept::<T>(block, &mut words);
-        for (tile_row, row) in words.chunks_exact(TILE).zip(out.chunks_mut(tokens)) {
-            for (k, r) in (first..tokens).zip(tile_row) {
-                row[k] = *r;
+        for (tile_row, row) in words.chunks_exact(TILE).zip(out.chunks_mut(tokens.len())) {
+            for (token, r) in (first..tokens.end).zip(tile_row) {
+                // Tokens of the first block may lie before the range.
+                if let Some(word) = token.checked_sub(tokens.start).and_then(|k| row.get_mut(k)) {
+                    *word = *r;
+                }
             }
         }
     }

@@ -99,7 +99,10 @@ pub struct Welcome {
     pub digest: ModelDigest,
 }
 
-/// A unit begins: one group, N tokens, a key of its own.
+/// Keys that a unit may have, at most.
+pub const MAX_KEYS: usize = 16;
+
+/// A unit begins: one group, one or several keys of its own, N tokens for each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct UnitOpen {
     /// The group whose matrix the masks are for.
@@ -108,6 +111,8 @@ pub struct UnitOpen {
     pub seed: MaskSeed,
     /// What the host sends its rows modulo.
     pub rows: RowForm,
+    /// Keys, from 1 to [`MAX_KEYS`].
+    pub keys: u8,
 }
 
 /// The public seed of a unit's mask polynomials.
@@ -115,10 +120,10 @@ pub struct UnitOpen {
 /// ```
 /// use kernel::wire::{MaskSeed, RowForm, UnitOpen, decode_body, encode_body};
 ///
-/// let open = UnitOpen { group: 9, seed: MaskSeed::Model, rows: RowForm::Full };
+/// let open = UnitOpen { group: 9, seed: MaskSeed::Model, rows: RowForm::Full, keys: 2 };
 /// let mut payload = [0; 64];
 /// let length = encode_body(&open, &mut payload)?;
-/// assert_eq!(payload[..length], [9, 1, 0]);
+/// assert_eq!(payload[..length], [9, 1, 0, 2]);
 /// assert_eq!(decode_body(&payload[..length]), Ok(open));
 /// # Ok::<(), kernel::wire::WireError>(())
 /// ```
@@ -170,7 +175,7 @@ pub const BLOCK_PREFIX_BYTES: usize = 8;
 
 /// The prefix of a payload of residues: two little-endian words.
 ///
-/// (group, tokens) for products, (first coordinate, count) for bodies, (first row, count) for rows,
+/// (group, tokens) for products, (first body, count) for bodies, (first row, count) for rows,
 /// (first result, count) behind the first block of a direct product's reply.
 ///
 /// ```
@@ -183,9 +188,9 @@ pub const BLOCK_PREFIX_BYTES: usize = 8;
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Block {
-    /// Group, first coordinate, first row or first result.
+    /// Group, first body, first row or first result.
     pub index: u32,
-    /// Tokens, coordinates, rows or results.
+    /// Tokens, bodies, rows or results.
     pub count: u32,
 }
 

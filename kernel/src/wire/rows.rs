@@ -1,9 +1,9 @@
 use super::{
-    WireError, body_bytes, pack_bits, pack_residues, packed_bits_len, packed_len, unpack_bits,
-    unpack_residues,
+    WireError, pack_bits, pack_residues, packed_bits_len, packed_len, unpack_bits, unpack_residues,
 };
 use crate::glwe::{SWITCHED_BODY_BITS, SWITCHED_MASK_BITS};
 use crate::params::MASKED_LIMBS;
+use crate::prime::PrimeId;
 use serde::{Deserialize, Serialize};
 
 /// What the result rows of a unit are modulo.
@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use kernel::wire::RowForm;
 ///
-/// let sizes = |form: RowForm| [form.row_bytes(256, 16), form.row_bytes(4096, 1)];
-/// assert_eq!(sizes(RowForm::Full), [32_640, 61_440]);
-/// assert_eq!(sizes(RowForm::Switched), [24_160, 40_960]);
+/// let sizes = |form: RowForm| [(256, 16, 1), (4096, 1, 1), (4096, 1, 4)]
+///     .map(|(degree, rank, keys)| form.row_bytes(degree, rank, keys));
+/// assert_eq!(sizes(RowForm::Full), [32_640, 61_440, 153_600]);
+/// assert_eq!(sizes(RowForm::Switched), [24_160, 40_960, 94_720]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub enum RowForm {
@@ -25,125 +26,182 @@ pub enum RowForm {
     Switched,
 }
 
-/// Packed bytes of one switched row: `(K + 1) N` residues modulo t, then the low parts of the masks and
-/// of the body, each from a byte of its own on.
-///
-/// ```
-/// use kernel::wire::switched_row_bytes;
-///
-/// assert_eq!(switched_row_bytes(16, 1), 32 * 4 + 16 * 13 / 8 + 16 * 3 / 8);
-/// ```
-#[must_use]
-pub const fn switched_row_bytes(degree: usize, rank: usize) -> usize {
-    packed_len(MASKED_LIMBS[0], (rank + 1) * degree)
-        + packed_bits_len(SWITCHED_MASK_BITS, rank * degree)
-        + packed_bits_len(SWITCHED_BODY_BITS, degree)
-}
-
-/// Packed bytes of one full row: K mask polynomials and a body, each limb.
-///
-/// ```
-/// assert_eq!(kernel::wire::row_bytes(256, 16), 17 * kernel::wire::body_bytes(256));
-/// ```
-#[must_use]
-pub const fn row_bytes(degree: usize, rank: usize) -> usize {
-    body_bytes((rank + 1) * degree)
-}
-
 impl RowForm {
-    /// Packed bytes of one row: [`row_bytes`] or [`switched_row_bytes`].
+    /// Packed bytes of one row: K mask polynomials and a body for each key, in both limbs.
     #[must_use]
-    pub const fn row_bytes(self, degree: usize, rank: usize) -> usize {
-        match self {
-            Self::Full => row_bytes(degree, rank),
-            Self::Switched => switched_row_bytes(degree, rank),
+    pub const fn row_bytes(self, degree: usize, rank: usize, keys: usize) -> usize {
+        RowShape { form: self, degree, rank, keys }.row_bytes()
+    }
+}
+
+/// How the polynomials of a result row lie on the wire: for limb 0, then for limb 1, K masks, which all
+/// keys share, then the body of each key. Each polynomial begins with a byte of its own, so a row can be
+/// taken in polynomial by polynomial.
+///
+/// ```
+/// use kernel::wire::{RowForm, RowPart, RowShape};
+///
+/// let shape = RowShape { form: RowForm::Switched, degree: 8, rank: 1, keys: 2 };
+/// let parts: Vec<_> = (0..).map_while(|number| shape.part(number)).collect();
+/// assert_eq!(parts.len(), 6);
+/// assert_eq!(parts[0], RowPart::Mask { limb: 0, component: 0 });
+/// assert_eq!(parts[5], RowPart::Body { limb: 1, key: 1 });
+/// let bytes: Vec<_> = parts.iter().map(|&part| shape.part_bytes(part)).collect();
+/// assert_eq!(bytes, [32, 32, 32, 13, 3, 3]);
+/// assert_eq!(shape.row_bytes(), bytes.iter().sum());
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RowShape {
+    /// What the row is modulo.
+    pub form: RowForm,
+    /// Ring degree N.
+    pub degree: usize,
+    /// Rank K.
+    pub rank: usize,
+    /// Keys of the unit.
+    pub keys: usize,
+}
+
+/// One polynomial of a result row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RowPart {
+    /// A mask polynomial.
+    Mask {
+        /// 0 or 1.
+        limb: usize,
+        /// Which component of a key it belongs to, below K.
+        component: usize,
+    },
+    /// The body under one key.
+    Body {
+        /// 0 or 1.
+        limb: usize,
+        /// Which key.
+        key: usize,
+    },
+}
+
+/// How the words of a polynomial are packed.
+enum Packing {
+    Residues(PrimeId),
+    Bits(u32),
+}
+
+impl RowShape {
+    /// Words of one limb of a row.
+    #[must_use]
+    pub const fn limb_words(&self) -> usize {
+        (self.rank + self.keys) * self.degree
+    }
+
+    /// Polynomial `number` of the row, in the order of the wire; `None` behind the last.
+    #[must_use]
+    pub const fn part(&self, number: usize) -> Option<RowPart> {
+        let columns = self.rank + self.keys;
+        if number >= 2 * columns {
+            return None;
+        }
+        let (limb, column) = (number / columns, number % columns);
+        Some(if column < self.rank {
+            RowPart::Mask { limb, component: column }
+        } else {
+            RowPart::Body { limb, key: column - self.rank }
+        })
+    }
+
+    const fn packing(&self, part: RowPart) -> Packing {
+        match (self.form, part) {
+            (RowForm::Switched, RowPart::Mask { limb: 1, .. }) => Packing::Bits(SWITCHED_MASK_BITS),
+            (RowForm::Switched, RowPart::Body { limb: 1, .. }) => Packing::Bits(SWITCHED_BODY_BITS),
+            (_, RowPart::Mask { limb, .. } | RowPart::Body { limb, .. }) => {
+                Packing::Residues(MASKED_LIMBS[limb])
+            }
         }
     }
 
-    /// Packs a row: K mask polynomials of `degree` words and a body, modulo t, then modulo Delta or
-    /// their low parts. Like [`pack_residues`], it does not check that the words are in range.
+    /// Packed bytes of a polynomial of the row.
+    #[must_use]
+    pub const fn part_bytes(&self, part: RowPart) -> usize {
+        match self.packing(part) {
+            Packing::Residues(p) => packed_len(p, self.degree),
+            Packing::Bits(bits) => packed_bits_len(bits, self.degree),
+        }
+    }
+
+    /// Packed bytes of the row.
+    #[must_use]
+    pub const fn row_bytes(&self) -> usize {
+        let (mut bytes, mut number) = (0, 0);
+        while let Some(part) = self.part(number) {
+            bytes += self.part_bytes(part);
+            number += 1;
+        }
+        bytes
+    }
+
+    /// Packs a row, of which each limb is given as its masks, then its bodies. Like [`pack_residues`], it
+    /// does not check that the words are in range.
     ///
     /// ```
-    /// use kernel::wire::RowForm;
+    /// use kernel::wire::{RowForm, RowPart, RowShape};
     ///
-    /// let mut bytes = [0; RowForm::Switched.row_bytes(8, 1)];
+    /// let shape = RowShape { form: RowForm::Switched, degree: 8, rank: 1, keys: 1 };
+    /// let mut bytes = vec![0; shape.row_bytes()];
     /// let (plain, low) = ([[1; 8], [2; 8]].concat(), [[0x1fff; 8], [5; 8]].concat());
-    /// RowForm::Switched.pack_row(8, [&plain, &low], &mut bytes)?;
+    /// shape.pack_row([&plain, &low], &mut bytes)?;
     /// assert_eq!(bytes[64..], [[0xff; 13].as_slice(), &[0x6d, 0xdb, 0xb6]].concat());
     ///
-    /// let (mut plain_back, mut low_back) = ([0; 16], [0; 16]);
-    /// RowForm::Switched.unpack_row(8, &bytes, [&mut plain_back, &mut low_back])?;
-    /// assert_eq!((plain_back.to_vec(), low_back.to_vec()), (plain, low));
+    /// let mut mask = [0; 8];
+    /// shape.unpack_part(RowPart::Mask { limb: 1, component: 0 }, &bytes[64..77], &mut mask)?;
+    /// assert_eq!(mask, [0x1fff; 8]);
     /// # Ok::<(), kernel::wire::WireError>(())
     /// ```
     ///
     /// # Errors
-    /// [`WireError::Length`] unless the limbs are equally long, with more than a body, and `out` has
-    /// [`Self::row_bytes`].
-    pub fn pack_row(
-        self,
-        degree: usize,
-        [plain, scale]: [&[u32]; 2],
-        out: &mut [u8],
-    ) -> Result<(), WireError> {
-        let masks = self.mask_words(degree, [plain.len(), scale.len()], out.len())?;
-        let (residues, rest) = out.split_at_mut(packed_len(MASKED_LIMBS[0], plain.len()));
-        pack_residues(MASKED_LIMBS[0], plain, residues)?;
-        if self == Self::Full {
-            return pack_residues(MASKED_LIMBS[1], scale, rest);
+    /// [`WireError::Length`] unless the limbs have [`Self::limb_words`], and `out` [`Self::row_bytes`].
+    pub fn pack_row(&self, limbs: [&[u32]; 2], out: &mut [u8]) -> Result<(), WireError> {
+        let fits = limbs.iter().all(|limb| limb.len() == self.limb_words());
+        if !fits || out.len() != self.row_bytes() {
+            return Err(WireError::Length);
         }
-        let (mask_bytes, body_bytes) =
-            rest.split_at_mut(packed_bits_len(SWITCHED_MASK_BITS, masks));
-        let (mask, body) = scale.split_at(masks);
-        pack_bits(SWITCHED_MASK_BITS, mask.iter().map(|&low| low.into()), mask_bytes)?;
-        pack_bits(SWITCHED_BODY_BITS, body.iter().map(|&low| low.into()), body_bytes)
-    }
-
-    /// Unpacks a row, and checks that residues are below their moduli and that bits left over are zero.
-    ///
-    /// # Errors
-    /// As [`Self::pack_row`], or else [`WireError::Residue`]; the limbs are then unspecified.
-    pub fn unpack_row(
-        self,
-        degree: usize,
-        bytes: &[u8],
-        [plain, scale]: [&mut [u32]; 2],
-    ) -> Result<(), WireError> {
-        let masks = self.mask_words(degree, [plain.len(), scale.len()], bytes.len())?;
-        let (residues, rest) = bytes.split_at(packed_len(MASKED_LIMBS[0], plain.len()));
-        unpack_residues(MASKED_LIMBS[0], residues, plain)?;
-        if self == Self::Full {
-            return unpack_residues(MASKED_LIMBS[1], rest, scale);
-        }
-        let (mask_bytes, body_bytes) = rest.split_at(packed_bits_len(SWITCHED_MASK_BITS, masks));
-        let (mask, body) = scale.split_at_mut(masks);
-        for (bits, bytes, words) in
-            [(SWITCHED_MASK_BITS, mask_bytes, mask), (SWITCHED_BODY_BITS, body_bytes, body)]
-        {
-            let mut words = words.iter_mut();
-            unpack_bits(bits, words.len(), bytes, |number| {
-                if let Some(word) = words.next() {
-                    *word = number as u32;
-                }
-            })?;
+        let (mut rest, mut number) = (out, 0);
+        for words in limbs.into_iter().flat_map(|limb| limb.chunks_exact(self.degree.max(1))) {
+            let part = self.part(number).ok_or(WireError::Length)?;
+            let (bytes, later) = rest.split_at_mut(self.part_bytes(part));
+            match self.packing(part) {
+                Packing::Residues(p) => pack_residues(p, words, bytes)?,
+                Packing::Bits(bits) => pack_bits(bits, words.iter().map(|&w| w.into()), bytes)?,
+            }
+            (rest, number) = (later, number + 1);
         }
         Ok(())
     }
 
-    /// Words of a limb's masks, if the lengths fit.
-    fn mask_words(
-        self,
-        degree: usize,
-        [plain, scale]: [usize; 2],
-        bytes: usize,
-    ) -> Result<usize, WireError> {
-        let masks = plain.checked_sub(degree).ok_or(WireError::Length)?;
-        let rank = masks.checked_div(degree).ok_or(WireError::Length)?;
-        let fits = plain == scale && rank > 0 && masks == rank * degree;
-        if fits && bytes == self.row_bytes(degree, rank) {
-            Ok(masks)
-        } else {
-            Err(WireError::Length)
+    /// Unpacks a polynomial of the row into N words, and checks that residues are below their modulus
+    /// and that bits left over are zero.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] unless there are [`Self::part_bytes`] and N words, or else
+    /// [`WireError::Residue`]; `out` is then unspecified.
+    pub fn unpack_part(
+        &self,
+        part: RowPart,
+        bytes: &[u8],
+        out: &mut [u32],
+    ) -> Result<(), WireError> {
+        if out.len() != self.degree {
+            return Err(WireError::Length);
+        }
+        match self.packing(part) {
+            Packing::Residues(p) => unpack_residues(p, bytes, out),
+            Packing::Bits(bits) => {
+                let mut words = out.iter_mut();
+                unpack_bits(bits, words.len(), bytes, |number| {
+                    if let Some(word) = words.next() {
+                        *word = number as u32;
+                    }
+                })
+            }
         }
     }
 }
@@ -158,22 +216,49 @@ mod tests {
 
     const FORMS: [RowForm; 2] = [RowForm::Full, RowForm::Switched];
 
+    /// The words of a packed row, part after part.
+    fn unpack(shape: &RowShape, bytes: &[u8]) -> Result<Vec<u32>, WireError> {
+        let (mut rest, mut out) = (bytes, Vec::new());
+        for part in (0..).map_while(|number| shape.part(number)) {
+            let (bytes, later) = rest.split_at(shape.part_bytes(part));
+            let mut words = vec![7; shape.degree];
+            shape.unpack_part(part, bytes, &mut words)?;
+            out.extend(words);
+            rest = later;
+        }
+        assert!(rest.is_empty());
+        Ok(out)
+    }
+
     proptest! {
         #[test]
-        fn rows_come_back(words in prop::collection::vec(any::<u32>(), 2 * 3 * 16)) {
-            let (degree, rank) = (16, 2);
-            let plain: Vec<u32> = words[..48].iter().map(|w| w % T::VALUE).collect();
+        fn rows_come_back(keys in 1_usize..4, words in prop::collection::vec(any::<u32>(), 2 * 5 * 16)) {
             for form in FORMS {
-                let scale: Vec<u32> = (0..48).map(|i| words[48 + i] % match (form, i / degree) {
+                let shape = RowShape { form, degree: 16, rank: 2, keys };
+                let size = shape.limb_words();
+                let plain: Vec<u32> = words[..size].iter().map(|w| w % T::VALUE).collect();
+                let scale: Vec<u32> = (0..size).map(|i| words[size + i] % match (form, i / 16) {
                     (RowForm::Full, _) => Delta::VALUE,
-                    (RowForm::Switched, polynomial) if polynomial < rank => 1 << 13,
+                    (RowForm::Switched, polynomial) if polynomial < 2 => 1 << 13,
                     (RowForm::Switched, _) => 1 << 3,
                 }).collect();
-                let mut bytes = vec![0xaa; form.row_bytes(degree, rank)];
-                form.pack_row(degree, [&plain, &scale], &mut bytes).unwrap();
-                let (mut a, mut b) = (vec![7; 48], vec![7; 48]);
-                form.unpack_row(degree, &bytes, [&mut a, &mut b]).unwrap();
-                prop_assert_eq!((&a, &b), (&plain, &scale));
+                let mut bytes = vec![0xaa; shape.row_bytes()];
+                shape.pack_row([&plain, &scale], &mut bytes).unwrap();
+                prop_assert_eq!(unpack(&shape, &bytes), Ok([plain, scale].concat()));
+            }
+        }
+    }
+
+    /// Keys after the first add their bodies alone.
+    #[test]
+    fn a_row_has_its_masks_once() {
+        for (degree, rank) in [(256, 16), (512, 8), (1024, 4), (2048, 2), (4096, 1)] {
+            for keys in 1..=16 {
+                // Packed words of 60 bits; or residues modulo t, 13 bits of masks and 3 of bodies.
+                let full = 60 * (rank + keys) * degree / 8;
+                let switched = (45 * rank + 35 * keys) * degree / 8;
+                let bytes = FORMS.map(|form| form.row_bytes(degree, rank, keys));
+                assert_eq!(bytes, [full, switched]);
             }
         }
     }
@@ -181,33 +266,41 @@ mod tests {
     #[test]
     fn wrong_lengths_and_residues_are_errors() {
         for form in FORMS {
-            let size = form.row_bytes(16, 1);
-            let mut words = [vec![0; 32], vec![0; 32]];
-            let mut unpack = |degree, bytes: &[u8], plain: usize, scale: usize| {
-                let [a, b] = &mut words;
-                form.unpack_row(degree, bytes, [&mut a[..plain], &mut b[..scale]])
+            let shape = RowShape { form, degree: 16, rank: 1, keys: 1 };
+            let size = shape.row_bytes();
+            let (words, mut out) = (vec![0; 48], vec![0; size + 1]);
+            let mut pack = |shape: RowShape, plain: usize, scale: usize, size: usize| {
+                shape.pack_row([&words[..plain], &words[..scale]], &mut out[..size])
             };
-            let bytes = vec![0; size + 1];
-            assert_eq!(unpack(16, &bytes[..size], 32, 32), Ok(()));
-            for (degree, size, plain, scale) in [
-                (16, size + 1, 32, 32),
-                (16, size - 1, 32, 32),
-                (16, size, 32, 31),
-                (16, size, 16, 16),
-                (32, size, 32, 32),
-                (0, size, 32, 32),
-                (12, size, 32, 32),
-                (0, 0, 0, 0),
+            assert_eq!(pack(shape, 32, 32, size), Ok(()));
+            for (shape, plain, scale, size) in [
+                (shape, 32, 32, size + 1),
+                (shape, 32, 32, size - 1),
+                (shape, 32, 31, size),
+                (shape, 16, 16, size),
+                (RowShape { keys: 2, ..shape }, 32, 32, size),
+                (RowShape { rank: 2, ..shape }, 32, 32, size),
+                (RowShape { degree: 0, ..shape }, 32, 32, size),
             ] {
-                let refused = Err(WireError::Length);
-                assert_eq!(unpack(degree, &bytes[..size], plain, scale), refused, "{degree}");
-                let mut out = vec![0; size];
-                let words = [&vec![0; plain][..], &vec![0; scale]];
-                assert_eq!(form.pack_row(degree, words, &mut out), refused, "{degree}");
+                assert_eq!(pack(shape, plain, scale, size), Err(WireError::Length));
             }
-            let mut above = bytes[..size].to_vec();
-            above[31 * 4..32 * 4].copy_from_slice(&T::VALUE.to_le_bytes());
-            assert_eq!(unpack(16, &above, 32, 32), Err(WireError::Residue));
+            for part in (0..).map_while(|number| shape.part(number)) {
+                let (bytes, mut words) = (vec![0; 100], [0; 17]);
+                let size = shape.part_bytes(part);
+                let unpack = |bytes: &[u8], words: usize| {
+                    shape.unpack_part(part, bytes, &mut [0; 17][..words])
+                };
+                assert_eq!(unpack(&bytes[..size], 16), Ok(()));
+                assert_eq!(unpack(&bytes[..size], 17), Err(WireError::Length));
+                assert_eq!(unpack(&bytes[..size - 1], 16), Err(WireError::Length));
+                assert_eq!(unpack(&bytes[..size + 1], 16), Err(WireError::Length));
+                if let Packing::Residues(p) = shape.packing(part) {
+                    let mut above = bytes;
+                    above[..4].copy_from_slice(&p.value().to_le_bytes());
+                    let refused = shape.unpack_part(part, &above[..size], &mut words[..16]);
+                    assert_eq!(refused, Err(WireError::Residue));
+                }
+            }
         }
     }
 }

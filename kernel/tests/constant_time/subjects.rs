@@ -4,9 +4,7 @@ use core::hint::black_box;
 use kernel::check::{LinearCheck, Poison, UnitCheck};
 use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
 use kernel::galois::Automorphism;
-use kernel::glwe::{
-    EncryptScratch, SecretKey, decrypt_into, decrypt_switched_row_into, encrypt_seeded_into,
-};
+use kernel::glwe::{EncryptScratch, RowDecryptor, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::hybrid;
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
 use kernel::native;
@@ -15,6 +13,7 @@ use kernel::prime::{Delta, Prime, T};
 use kernel::quant::{ActivationQuantiser, GroupBounds};
 use kernel::ring::{RingOps, Scalar};
 use kernel::stream::{self, Label, PublicSeed, Seed};
+use kernel::wire::RowForm;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::valgrind::{public, secret};
@@ -34,6 +33,7 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     ("ternary", ternary),
     ("noise", noise),
     ("scheme", scheme),
+    ("rows", rows),
     ("direct scheme", direct_scheme),
     ("evaluation keys", evaluation_keys),
     ("hybrid scheme", hybrid_scheme),
@@ -89,7 +89,7 @@ fn ring<P: Prime>() {
 
 fn seeds() {
     let seed = secret_seed();
-    black_box((seed.derive(Label::OneTimeMask), seed.derive_public()));
+    black_box((seed.derive(Label::OneTimeMask), seed.derive_key(1), seed.derive_public()));
     black_box(stream::token_choice(&seed, 3));
 }
 
@@ -105,7 +105,7 @@ fn noise() {
     black_box(out);
 }
 
-/// A key, a ciphertext and its decryption, and the decryption of what a host has made up, in either form.
+/// A key, a ciphertext, and the decryption of what a host has made up.
 fn scheme() {
     let seed = secret_seed();
     let PublicSeed(mut bytes) = seed.derive_public();
@@ -127,12 +127,28 @@ fn scheme() {
     .unwrap();
     public(&mut body);
     let (mut message, mut noise) = ([0; Set::N], [0; Set::N]);
-    let mut made_up = vec![12_345; MASKED_LIMBS.len() * Set::LIMB_WORDS];
+    let made_up = vec![12_345; MASKED_LIMBS.len() * Set::LIMB_WORDS];
     decrypt_into::<Set, Scalar>(&key, &made_up, &mut message, &mut noise).unwrap();
     black_box((message, noise, body));
-    let (mut message, mut error) = ([0; Set::N], [0; Set::N]);
-    decrypt_switched_row_into::<Set, Scalar>(&key, &mut made_up, &mut message, &mut error).unwrap();
-    black_box((message, error));
+}
+
+/// The decryption under two keys of rows that a host has made up, in either form.
+fn rows() {
+    let (seed, mut buffers) = (secret_seed(), [(); 2].map(|()| vec![0; SecretKey::<Set>::WORDS]));
+    let keys: Vec<_> = (0..)
+        .zip(&mut buffers)
+        .map(|(i, buffer)| {
+            SecretKey::<Set>::generate::<Scalar>(&seed.derive_key(i), buffer).unwrap()
+        })
+        .collect();
+    for form in [RowForm::Full, RowForm::Switched] {
+        let mut sums = vec![0; RowDecryptor::<Set>::words(2)];
+        let mut row = RowDecryptor::<Set>::new(form, 2, &mut sums).unwrap();
+        while row.part().is_some() {
+            row.absorb::<Scalar>(&keys, &mut [12_345; Set::N]).unwrap();
+        }
+        black_box((row.messages(), row.errors()));
+    }
 }
 
 /// Encryption under a set of direct mode, and the decryption of what a host has made up.
@@ -280,7 +296,7 @@ fn unit_check() {
     let [u, v, z] = [(); 3].map(|()| secret_words(T::VALUE, 33));
     let mut sums = vec![0; UnitCheck::words(33)];
     let (mut check, mut poison) = (UnitCheck::new(33, &mut sums).unwrap(), Poison::default());
-    check.subtract_coordinate([v[0], v[1]], &z);
+    check.subtract_coordinate([v[0], v[1]], 0, &z);
     check.add_row([u[0], u[1]], &z);
     check.finish(&mut poison);
     black_box(poison);

@@ -10,8 +10,8 @@ use kernel::ring::{RingOps, Scalar};
 use kernel::schedule::Schedule;
 use kernel::stream::{Seed, centred_binomial, ternary};
 use kernel::wire::{
-    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, MaskSeed, Purpose, RowForm,
-    SessionId, UnitOpen, encode_body, pack_residues, packed_len,
+    Block, DirectSeeds, Fault, FaultCode, FrameType, Header, Hello, MAX_KEYS, MaskSeed, Purpose,
+    RowForm, SessionId, UnitOpen, encode_body, pack_residues, packed_len,
 };
 use serde::Serialize;
 
@@ -105,8 +105,8 @@ pub(crate) fn small_bodies(page: &Page) {
         encode(&Hello { digest, purpose: direct, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: mixed, answered: 0, max_payload: 1 << 20 }),
         encode(&Hello { digest, purpose: prepare_direct, answered: 0, max_payload: 1 << 20 }),
-        encode(&UnitOpen { group: 128, seed: MaskSeed::Unit(own), rows: RowForm::Full }),
-        encode(&UnitOpen { group: 128, seed: MaskSeed::Model, rows: RowForm::Switched }),
+        encode(&UnitOpen { group: 128, seed: MaskSeed::Unit(own), rows: RowForm::Full, keys: 1 }),
+        encode(&UnitOpen { group: 128, seed: MaskSeed::Model, rows: RowForm::Switched, keys: 16 }),
         encode(&Fault { code: FaultCode::Busy }),
     ];
     assert_eq!(said, expected);
@@ -122,8 +122,9 @@ pub(crate) fn small_bodies(page: &Page) {
     };
     let hello = Hello { digest, purpose: mixed, answered: most, max_payload: most };
     assert_eq!(encode(&hello).len(), 127);
-    let longest = UnitOpen { group: most, seed: MaskSeed::Unit(own), rows: RowForm::Switched };
-    assert_eq!(encode(&longest).len(), 39);
+    let (seed, rows) = (MaskSeed::Unit(own), RowForm::Switched);
+    let longest = UnitOpen { group: most, seed, rows, keys: MAX_KEYS as u8 };
+    assert_eq!(encode(&longest).len(), 40);
 }
 
 pub(crate) fn packed(page: &Page) {

@@ -10,8 +10,8 @@ use kernel::quant::ACTIVATION_MAX;
 use kernel::schedule::SMALLEST_BUCKET;
 use kernel::stream::{NOISE_BOUND, SEED_BYTES};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Fault, FaultCode, FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId,
-    VERSION, WireError, body_bytes, decode_body, row_bytes, switched_row_bytes,
+    BLOCK_PREFIX_BYTES, Fault, FaultCode, FrameType, HEADER_BYTES, Header, MAX_KEYS, MAX_PAYLOAD,
+    RowForm, SessionId, VERSION, WireError, body_bytes, decode_body,
 };
 use kernel::with_masked_set;
 
@@ -21,6 +21,7 @@ pub(crate) fn constants(page: &Page) {
         ("largest payload", MAX_PAYLOAD),
         ("protocol version", usize::from(VERSION)),
         ("block prefix bytes", BLOCK_PREFIX_BYTES),
+        ("largest number of keys of a unit", MAX_KEYS),
         ("seed bytes", SEED_BYTES),
         ("noise bound", NOISE_BOUND as usize),
         ("check repetitions", CHECK_REPETITIONS),
@@ -54,10 +55,14 @@ pub(crate) fn sets(page: &Page) {
         .filter(|&id| with_masked_set!(id, _S => true, false))
         .map(|id| {
             let (n, k) = id.degree_and_rank();
-            [id as usize, n, k, body_bytes(n), row_bytes(n, k), switched_row_bytes(n, k)]
+            let row = |form: RowForm, keys| form.row_bytes(n, k, keys);
+            // A key after the first adds its body to a row.
+            let [full, switched] = [RowForm::Full, RowForm::Switched]
+                .map(|form| [row(form, 1), row(form, 16) - row(form, 15)]);
+            [id as usize, n, k, body_bytes(n), full[0], switched[0], full[1], switched[1]]
         })
         .collect();
-    let said: Vec<[usize; 6]> = page
+    let said: Vec<[usize; 8]> = page
         .table("sets")
         .iter()
         .map(|row| core::array::from_fn(|at| number(row[at]) as usize))

@@ -106,7 +106,8 @@ pub(crate) fn bodies(case: &Value) {
                 other => panic!("rows {other}"),
             };
             let (group, seed) = (number(&case["group"]), mask_seed(&case["seed"]));
-            body(&UnitOpen { group, seed, rows }, &expected);
+            let keys = number(&case["keys"]);
+            body(&UnitOpen { group, seed, rows, keys }, &expected);
         }
         "Fault" => {
             let code = match text(&case["code"]) {

@@ -16,6 +16,7 @@ mod scheme;
 mod shapes;
 mod switched;
 mod trace;
+mod units;
 
 use cases::{list, number};
 use serde_json::{Map, Value};
@@ -70,6 +71,7 @@ const SECTIONS: &[(&str, Compare)] = &[
     ("preparation_units", preparation::preparation_units),
     ("switched_rows", switched::switched_rows),
     ("switched_row_decryptions", switched::switched_row_decryptions),
+    ("units", units::units),
 ];
 
 fn sections() -> Map<String, Value> {

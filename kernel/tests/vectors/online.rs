@@ -99,7 +99,7 @@ pub(crate) fn unit_checks(case: &Value) {
         let (mut check, mut poison) =
             (UnitCheck::new(tokens, &mut sums).unwrap(), Poison::default());
         for (j, r) in r.chunks_exact(tokens).enumerate() {
-            check.subtract_coordinate([v[0][j], v[1][j]], r);
+            check.subtract_coordinate([v[0][j], v[1][j]], 0, r);
         }
         for (i, z) in z.chunks_exact(tokens).enumerate() {
             check.add_row([u[0][i], u[1][i]], z);

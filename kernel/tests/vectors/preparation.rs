@@ -116,7 +116,7 @@ fn masks(unit: &Value, shape: GroupShape, tokens: usize) -> Vec<u32> {
     let mut r = vec![0; tokens * shape.columns];
     for block in 0..shape.columns.div_ceil(4) {
         let mut four = vec![0; 4 * tokens];
-        one_time_mask_coordinates(&masks, block as u32, tokens, &mut four);
+        one_time_mask_coordinates(&masks, block as u32, 0..tokens, &mut four);
         for (j, row) in (4 * block..shape.columns).zip(four.chunks_exact(tokens)) {
             row.iter().enumerate().for_each(|(token, &v)| r[token * shape.columns + j] = v);
         }

@@ -13,6 +13,8 @@ pub(crate) fn seeds(case: &Value) {
     assert_eq!(*seed.derive(Label::PublicMask).expose(), bytes_32(&case["public_mask"]));
     assert_eq!(*seed.derive(Label::OneTimeMask).expose(), bytes_32(&case["one_time_mask"]));
     assert_eq!(*seed.derive(Label::EvaluationKey).expose(), bytes_32(&case["evaluation_key"]));
+    let unit_keys = [0, 1, 15].map(|index| seed.derive_key(index).expose().to_vec());
+    assert_eq!(unit_keys.to_vec(), list(&case["unit_keys"]).iter().map(bytes).collect::<Vec<_>>());
     for pair in list(&case["token_choice"]) {
         assert_eq!(stream::token_choice(&seed, number(&pair[0])), number::<u32>(&pair[1]));
     }
@@ -68,7 +70,7 @@ pub(crate) fn one_time_masks(case: &Value) {
     }
     let tokens: usize = number(&case["tokens"]);
     let mut out = vec![u32::MAX; number::<usize>(&case["coordinates"]) * tokens];
-    stream::one_time_mask_coordinates(&seed, number(&case["block"]), tokens, &mut out);
+    stream::one_time_mask_coordinates(&seed, number(&case["block"]), 0..tokens, &mut out);
     assert_words(&wide(&out), &case["words"]);
 }
 

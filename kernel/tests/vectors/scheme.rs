@@ -47,7 +47,7 @@ fn decrypt<S: MaskedSet>(seed: &Seed, ciphertext: &[u32]) -> (Vec<u32>, Vec<i32>
 }
 
 /// The masks of limb `limb` for the coordinates below `n`, times the matrix: the host's part.
-fn combined_masks<S: MaskedSet>(
+pub(crate) fn combined_masks<S: MaskedSet>(
     weights: &[i8],
     n: usize,
     limb: usize,
@@ -68,7 +68,12 @@ fn combined_masks<S: MaskedSet>(
     toy_product::<S>(weights, n, limb, &x, S::MASK_WORDS)
 }
 
-fn combined_bodies<S: MaskedSet>(weights: &[i8], n: usize, limb: usize, x: &[u32]) -> Vec<u32> {
+pub(crate) fn combined_bodies<S: MaskedSet>(
+    weights: &[i8],
+    n: usize,
+    limb: usize,
+    x: &[u32],
+) -> Vec<u32> {
     let p = MASKED_LIMBS[limb];
     if p.value() == limb_value::<S>(limb) {
         product(weights, n, p, x, S::N)

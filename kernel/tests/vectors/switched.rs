@@ -2,12 +2,12 @@
 
 use crate::cases::*;
 use crate::scheme::combined;
-use kernel::glwe::{SecretKey, decrypt_switched_row_into, switch_row};
+use kernel::glwe::{RowDecryptor, SecretKey, switch_row};
 use kernel::params::{InsecureMasked16x1, Masked256x16, MaskedSet};
 use kernel::prime::{Delta, Prime, T};
 use kernel::ring::Scalar;
 use kernel::stream::Seed;
-use kernel::wire::RowForm;
+use kernel::wire::{RowForm, RowShape};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -25,10 +25,13 @@ macro_rules! with_set {
 fn decrypt<S: MaskedSet>(seed: &Seed, row: &[u32]) -> (Vec<u32>, Vec<i32>) {
     let mut buffer = vec![0; SecretKey::<S>::WORDS];
     let key = SecretKey::<S>::generate::<Scalar>(seed, &mut buffer).unwrap();
-    let (mut message, mut error) = (vec![u32::MAX; S::N], vec![u32::MAX; S::N]);
-    let mut row = row.to_vec();
-    decrypt_switched_row_into::<S, Scalar>(&key, &mut row, &mut message, &mut error).unwrap();
-    (message, error.into_iter().map(S::Scale::centre).collect())
+    let mut sums = vec![u32::MAX; RowDecryptor::<S>::words(1)];
+    let mut decryptor = RowDecryptor::<S>::new(RowForm::Switched, 1, &mut sums).unwrap();
+    for polynomial in row.chunks_exact(S::N) {
+        decryptor.absorb::<Scalar>([&key], &mut polynomial.to_vec()).unwrap();
+    }
+    let errors = decryptor.errors().unwrap().iter().map(|&e| S::Scale::centre(e)).collect();
+    (decryptor.messages().unwrap().to_vec(), errors)
 }
 
 pub(crate) fn switched_rows(case: &Value) {
@@ -48,17 +51,22 @@ fn switched_row<S: MaskedSet>(case: &Value) {
         }
     };
     let (plain, scale) = row.split_at_mut(S::LIMB_WORDS);
-    switch_row::<T, Delta, Scalar>(S::N, plain, scale).unwrap();
+    switch_row::<T, Delta, Scalar>(S::N, 1, plain, scale).unwrap();
     assert_words(&wide(plain), &case["plain"]);
     assert_words(&wide(scale), &case["low"]);
-    let mut packed = vec![0xaa; RowForm::Switched.row_bytes(S::N, S::K)];
-    RowForm::Switched.pack_row(S::N, [plain, scale], &mut packed).unwrap();
+    let shape = RowShape { form: RowForm::Switched, degree: S::N, rank: S::K, keys: 1 };
+    let mut packed = vec![0xaa; shape.row_bytes()];
+    shape.pack_row([plain, scale], &mut packed).unwrap();
     assert_eq!(packed.len(), number::<usize>(&case["packed"][0]));
     assert_eq!(Sha256::digest(&packed)[..], bytes(&case["packed"][1]));
 
-    let mut unpacked = vec![u32::MAX; row.len()];
-    let (plain, scale) = unpacked.split_at_mut(S::LIMB_WORDS);
-    RowForm::Switched.unpack_row(S::N, &packed, [plain, scale]).unwrap();
+    let (mut unpacked, mut rest) = (vec![u32::MAX; row.len()], &packed[..]);
+    for (number, words) in unpacked.chunks_exact_mut(S::N).enumerate() {
+        let part = shape.part(number).unwrap();
+        let (bytes, later) = rest.split_at(shape.part_bytes(part));
+        shape.unpack_part(part, bytes, words).unwrap();
+        rest = later;
+    }
     assert_eq!(unpacked, row);
     let (message, error) = decrypt::<S>(&seed(case), &row);
     assert_words(&wide(&message), &case["message"]);

@@ -5,15 +5,15 @@ use crate::harness::run::Run;
 use crate::harness::unit::FORMS;
 use crate::harness::wire;
 use embedded_io_async::Write;
-use host_server::session::{Refusal, Session, SessionLimits};
+use host_server::engine::UnitJob;
+use host_server::session::{Need, Refusal, Session, SessionLimits};
 use kernel::bundle::ModelDigest;
 use kernel::model::GroupId;
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello,
-    MAX_PAYLOAD, MaskSeed, Purpose, RowForm, SessionId, UnitOpen, WireError, decode_body,
-    encode_body,
+    Block, Fault, FaultCode, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, MaskSeed,
+    Purpose, RowForm, SessionId, UnitOpen, WireError, decode_body, encode_body,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -68,7 +68,11 @@ fn product(sequence: u32, group: u32, tokens: u32) -> Vec<u8> {
 }
 
 fn open_unit(sequence: u32, group: u32) -> Vec<u8> {
-    let open = UnitOpen { group, seed: MaskSeed::Unit([1; 32]), rows: RowForm::Switched };
+    open_keys(sequence, group, 1)
+}
+
+fn open_keys(sequence: u32, group: u32, keys: u8) -> Vec<u8> {
+    let open = UnitOpen { group, seed: MaskSeed::Unit([1; 32]), rows: RowForm::Switched, keys };
     frame(FrameType::UnitOpen, sequence, &body(&open))
 }
 
@@ -199,6 +203,31 @@ fn units_beyond_the_memory_of_a_session() {
     }
 }
 
+/// A unit of many keys is refused by what it needs, before any memory is taken.
+#[test]
+fn keys_beyond_the_memory_of_a_session() {
+    let memory = |keys| UnitJob::memory(TINY.shape(GroupId(0)), SET, keys);
+    let largest =
+        TINY.config.groups().map(|group| UnitJob::memory(TINY.shape(group), SET, 1)).max();
+    let unit_bytes = memory(4).max(largest.unwrap());
+    assert!(memory(3) < memory(4) && memory(16) > unit_bytes);
+    let limits = SessionLimits { units: 2, unit_bytes, ..SessionLimits::default() };
+    for (keys, refused) in [(1, false), (4, false), (16, true)] {
+        let mut session = Session::new(Arc::clone(&TINY.engine), limits);
+        let mut outcomes = [offline(), open_keys(1, 0, keys)].map(|frame| {
+            let header = wire::header(&frame);
+            session.admit(&header).unwrap();
+            session.receive(&header, &frame[HEADER_BYTES..]).err()
+        });
+        assert_eq!(outcomes[0].take(), None);
+        assert_eq!(outcomes[1].take(), refused.then(|| FaultCode::Limits.into()), "{keys} keys");
+        let bodies = bodies(2, 0, 1);
+        let need = session.need(&wire::header(&bodies)).map(|need| need.memory);
+        let expected = memory(keys.into()) + Need::UNIT_FRAMES;
+        assert_eq!(need, (!refused).then_some(expected));
+    }
+}
+
 #[test]
 fn products() {
     refused(WireError::Order, &[product(0, 0, 1)]);
@@ -249,9 +278,13 @@ fn units() {
     // A source of masks that there is not.
     refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &[0, 2, 0])]);
     // A form of rows that there is not, and more than one.
-    for rows in [&[2][..], &[255, 1], &[0, 0]] {
+    for rows in [&[2, 1][..], &[255, 1, 1], &[0, 1, 0], &[0]] {
         let unit = [&[0; 34], rows].concat();
         refused(WireError::Body, &[offline(), frame(FrameType::UnitOpen, 1, &unit)]);
+    }
+    // Numbers of keys that there are not.
+    for keys in [0, 17, 255] {
+        refused(WireError::Body, &[offline(), open_keys(1, 0, keys)]);
     }
     refused(WireError::Length, &[offline(), frame(FrameType::UnitOpen, 1, &[0; 257])]);
     let open = [offline(), open_unit(1, 0)];
@@ -271,12 +304,24 @@ fn units() {
         refused(WireError::Residue, &after(bad));
     }
     // Not one row fits.
-    for rows in FORMS {
-        let max_payload = BLOCK_PREFIX_BYTES as u32 + rows.row_bytes(16, 1) as u32 - 1;
-        let small = Hello { max_payload, ..hello(Purpose::Prepare { units: 1 }) };
-        let unit = body(&UnitOpen { group: 0, seed: MaskSeed::Unit([1; 32]), rows });
-        refused(WireError::Length, &[opening(&small), frame(FrameType::UnitOpen, 1, &unit)]);
+    for (rows, keys) in FORMS.into_iter().flat_map(|rows| [(rows, 1), (rows, 16)]) {
+        let row = rows.row_bytes(16, 1, keys.into()) as u32;
+        let unit = body(&UnitOpen { group: 0, seed: MaskSeed::Unit([1; 32]), rows, keys });
+        let unit = frame(FrameType::UnitOpen, 1, &unit);
+        let opening = |max_payload: u32| {
+            opening(&Hello { max_payload, ..hello(Purpose::Prepare { units: 1 }) })
+        };
+        accepted(&[opening(8 + row), unit.clone()]);
+        refused(WireError::Length, &[opening(8 + row - 1), unit]);
     }
+
+    // The bodies of all keys, one key after the other, and no more.
+    let three = [offline(), open_keys(1, 0, 3), bodies(2, 0, 20), bodies(3, 20, 21)];
+    assert_eq!(accepted(&three).down().len(), 1);
+    for (first, count) in [(41, 2), (40, 1), (14, 14), (41, 0)] {
+        refused(WireError::Order, &[&three[..], &[bodies(4, first, count)]].concat());
+    }
+    assert_eq!(accepted(&[&three[..], &[bodies(4, 41, 1)]].concat()).down().len(), 2);
 
     // Two units were announced; a third is too many.
     let two = [offline(), open_unit(1, 0), bodies(2, 0, 14), open_unit(3, 3), bodies(4, 0, 12)];

@@ -70,7 +70,7 @@ const ROWS: [(&str, Spoil, Why); 7] = [
 
 /// Frames of a unit's rows, at payloads of 1000 bytes.
 fn frames(form: RowForm, group: GroupId) -> usize {
-    TINY.shape(group).rows.div_ceil(992 / form.row_bytes(16, 1))
+    TINY.shape(group).rows.div_ceil(992 / form.row_bytes(16, 1, 1))
 }
 
 /// A preparation of two units, whose host spoils frame `target`.

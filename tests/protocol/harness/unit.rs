@@ -3,13 +3,15 @@ use super::model::Model;
 use super::now;
 use super::random::Rng;
 use device_client::direct::DirectMemory;
-use device_client::prepare::{PrepareError, PrepareEvent, PrepareMemory, prepare};
+use device_client::prepare::{
+    PrepareError, PrepareEvent, PrepareMemory, prepare, prepare_frame_bytes,
+};
 use device_client::prepare_direct::{
     PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
     prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
-use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
+use device_client::unit::{MaskSource, UnitForm, UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
@@ -26,8 +28,18 @@ pub(crate) struct Prepared<E> {
     pub(crate) units: Vec<(GroupId, bool)>,
 }
 
-/// A preparation session over any stream, as the program has it, its randomness from `seed`, its frames
-/// of at most `payload` bytes.
+/// Units whose rows come in `rows`, under so many keys. Either source of masks goes with one form, so that
+/// both are tried.
+pub(crate) const fn form_of(rows: RowForm, keys: u8) -> UnitForm {
+    let masks = match rows {
+        RowForm::Full => MaskSource::Unit,
+        RowForm::Switched => MaskSource::Model,
+    };
+    UnitForm { masks, rows, keys }
+}
+
+/// A preparation session over any stream, as the program has it, of units of one key, its randomness from
+/// `seed`, its frames of at most `payload` bytes.
 pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     model: &Model,
     io: Io,
@@ -37,30 +49,26 @@ pub(crate) async fn prepare_over<S: MaskedSet, Io: Read + Write>(
     seed: u64,
     payload: usize,
 ) -> Prepared<Io::Error> {
-    // Either source of masks goes with one form, so that both are tried.
-    let masks = match form {
-        RowForm::Full => MaskSource::Unit,
-        RowForm::Switched => MaskSource::Model,
-    };
     let entropy = &mut Rng(seed);
-    prepare_with::<S, _>(model, io, store, units, (masks, form), entropy, payload).await
+    prepare_with::<S, _>(model, io, store, units, form_of(form, 1), entropy, payload).await
 }
 
-/// The same with masks of either source, rows of either form, and any randomness.
+/// The same with units of any form, and any randomness.
 pub(crate) async fn prepare_with<S: MaskedSet, Io: Read + Write>(
     model: &Model,
     io: Io,
     store: &mut impl CorrelationStore,
     units: &[GroupId],
-    (masks, rows): (MaskSource, RowForm),
+    form: UnitForm,
     entropy: &mut impl Entropy,
-    payload: usize,
+    max_payload: usize,
 ) -> Prepared<Io::Error> {
-    let (mut words, mut noise) = (vec![0; unit_words::<S>()], vec![0; S::N]);
-    let mut frame = vec![0; HEADER_BYTES + payload];
+    let (mut words, mut noise) = (vec![0; unit_words::<S>(form.keys.into())], vec![0; S::N]);
+    let mut frame = vec![0; prepare_frame_bytes::<S>()];
     let memory = PrepareMemory {
         unit: UnitWorkspace { words: &mut words, noise: &mut noise },
         frame: &mut frame,
+        max_payload,
     };
     let mut verdicts = Vec::new();
     let observe = |event| {
@@ -69,16 +77,15 @@ pub(crate) async fn prepare_with<S: MaskedSet, Io: Read + Write>(
         }
     };
     let bundle = model.bundle();
-    let result = prepare::<S, Scalar, _, _, _>(
-        io, &bundle, store, units, masks, rows, entropy, memory, observe,
-    )
-    .await;
+    let result =
+        prepare::<S, Scalar, _, _, _>(io, &bundle, store, units, form, entropy, memory, observe)
+            .await;
     // Keys, masks and noise are gone, however it ended.
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0));
     Prepared { result, units: verdicts }
 }
 
-/// The same over a loopback.
+/// A preparation of units of one key over a loopback.
 pub(crate) fn prepare_here<S: MaskedSet>(
     model: &Model,
     host: &Loopback,
@@ -88,7 +95,21 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     seed: u64,
     payload: usize,
 ) -> Prepared<LinkError> {
-    now(prepare_over::<S, _>(model, host.link(), store, units, form, seed, payload))
+    prepare_keys_here::<S>(model, host, store, units, form_of(form, 1), seed, payload)
+}
+
+/// The same with units of any form.
+pub(crate) fn prepare_keys_here<S: MaskedSet>(
+    model: &Model,
+    host: &Loopback,
+    store: &mut impl CorrelationStore,
+    units: &[GroupId],
+    form: UnitForm,
+    seed: u64,
+    payload: usize,
+) -> Prepared<LinkError> {
+    let entropy = &mut Rng(seed);
+    now(prepare_with::<S, _>(model, host.link(), store, units, form, entropy, payload))
 }
 
 /// A preparation through direct mode over any stream, with frames of at most `payload` bytes.

@@ -2,7 +2,7 @@
 
 use kernel::glwe::{SWITCHED_BODY_BITS, SWITCHED_MASK_BITS};
 use kernel::params::{MASKED_LIMBS, ParameterId};
-use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Header, RowForm};
+use kernel::wire::{BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Header, RowForm, RowShape};
 
 pub(crate) fn header(frame: &[u8]) -> Header {
     Header::decode(frame[..HEADER_BYTES].try_into().unwrap()).unwrap()
@@ -37,36 +37,44 @@ pub(crate) fn set_words(frame: &mut [u8], words: &[u32]) {
     }
 }
 
-/// A row's two limbs, masks then body: modulo t; modulo Delta or the low parts.
+/// A row's two limbs, masks then bodies: modulo t; modulo Delta or the low parts.
 pub(crate) type Row = [Vec<u32>; 2];
 
-/// A frame of result rows, unpacked.
-pub(crate) fn rows(frame: &[u8], form: RowForm, set: ParameterId) -> Vec<Row> {
+/// How the rows of a unit of so many keys lie in a frame.
+pub(crate) const fn row_shape(form: RowForm, set: ParameterId, keys: usize) -> RowShape {
     let (degree, rank) = set.degree_and_rank();
-    let words = (rank + 1) * degree;
-    let rows = frame[WORDS_AT..].chunks_exact(form.row_bytes(degree, rank));
-    rows.map(|row| {
-        let (mut plain, mut scale) = (vec![0; words], vec![0; words]);
-        form.unpack_row(degree, row, [&mut plain, &mut scale]).unwrap();
-        [plain, scale]
-    })
-    .collect()
+    RowShape { form, degree, rank, keys }
+}
+
+/// A frame of result rows, unpacked.
+pub(crate) fn rows(frame: &[u8], shape: &RowShape) -> Vec<Row> {
+    let unpack = |mut bytes: &[u8]| {
+        let mut words = Vec::new();
+        for part in (0..).map_while(|number| shape.part(number)) {
+            let (packed, rest) = bytes.split_at(shape.part_bytes(part));
+            let mut polynomial = vec![0; shape.degree];
+            shape.unpack_part(part, packed, &mut polynomial).unwrap();
+            words.extend(polynomial);
+            bytes = rest;
+        }
+        let scale = words.split_off(shape.limb_words());
+        [words, scale]
+    };
+    frame[WORDS_AT..].chunks_exact(shape.row_bytes()).map(unpack).collect()
 }
 
 /// Puts the rows back, as many as there were.
-pub(crate) fn set_rows(frame: &mut [u8], form: RowForm, set: ParameterId, rows: &[Row]) {
-    let (degree, rank) = set.degree_and_rank();
-    let frame = frame[WORDS_AT..].chunks_exact_mut(form.row_bytes(degree, rank));
+pub(crate) fn set_rows(frame: &mut [u8], shape: &RowShape, rows: &[Row]) {
+    let frame = frame[WORDS_AT..].chunks_exact_mut(shape.row_bytes());
     for (bytes, [plain, scale]) in frame.zip(rows) {
-        form.pack_row(degree, [plain, scale], bytes).unwrap();
+        shape.pack_row([plain, scale], bytes).unwrap();
     }
 }
 
 /// The modulus of word `at` of a row's limb.
-pub(crate) fn row_modulus(form: RowForm, set: ParameterId, limb: usize, at: usize) -> u32 {
-    let (degree, rank) = set.degree_and_rank();
-    match (form, limb) {
-        (RowForm::Switched, 1) if at < rank * degree => 1 << SWITCHED_MASK_BITS,
+pub(crate) fn row_modulus(shape: &RowShape, limb: usize, at: usize) -> u32 {
+    match (shape.form, limb) {
+        (RowForm::Switched, 1) if at < shape.rank * shape.degree => 1 << SWITCHED_MASK_BITS,
         (RowForm::Switched, 1) => 1 << SWITCHED_BODY_BITS,
         _ => MASKED_LIMBS[limb].value(),
     }

@@ -1,21 +1,26 @@
-use super::UnitJob;
+use super::{KEPT_ROWS, UnitJob};
 use crate::engine::Engine;
 use crate::engine::masks::MaskBlock;
+use core::ops::Range;
 
 impl UnitJob {
-    /// The block's products of masks, if they are those of every unit.
-    fn common_masks(&self, limb: usize) -> Option<MaskBlock> {
-        let (group, set, rows) = (self.group, self.of_model?, self.block.clone());
-        Some(MaskBlock { group, set, limb, rows })
+    /// The block's products of masks, if they are those of every unit: some rows, and the rest.
+    fn common_masks(&self, limb: usize) -> impl Iterator<Item = MaskBlock> + use<> {
+        let (group, set, Range { start, end }) = (self.group, self.of_model, self.block.clone());
+        (start..end).step_by(KEPT_ROWS).filter_map(move |first| {
+            Some(MaskBlock { group, set: set?, limb, rows: first..end.min(first + KEPT_ROWS) })
+        })
     }
 
-    /// Takes the block's products of masks from what is kept, in about the time of a tile.
+    /// Takes the block's products of masks from what is kept, in about the time of a tile, if all are.
     pub(super) fn recall_masks(&mut self, engine: &Engine, limb: usize) -> bool {
-        let kept = self.common_masks(limb).and_then(|masks| engine.masks.get(&masks));
-        let Some(kept) = kept else { return false };
-        let (words, mask_words) = (self.limb_words(), self.rank * self.degree);
+        let kept: Option<Vec<_>> =
+            self.common_masks(limb).map(|masks| engine.masks.get(&masks)).collect();
+        let Some(kept) = kept.filter(|kept| !kept.is_empty()) else { return false };
+        let (words, mask_words) = (self.row.limb_words(), self.mask_words());
         let rows = self.results[limb].words_mut().chunks_exact_mut(words);
-        for (row, masks) in rows.zip(kept.chunks_exact(mask_words)) {
+        let kept = kept.iter().flat_map(|masks| masks.chunks_exact(mask_words));
+        for (row, masks) in rows.zip(kept) {
             row[..mask_words].copy_from_slice(masks);
         }
         true
@@ -23,11 +28,11 @@ impl UnitJob {
 
     /// Keeps the block's products of masks, which are complete, for other units.
     pub(super) fn keep_masks(&self, engine: &Engine, limb: usize) {
-        if let Some(masks) = self.common_masks(limb) {
-            let mask_words = self.rank * self.degree;
-            let rows = self.results[limb].words().chunks_exact(self.limb_words());
-            let rows = rows.take(self.block.len()).map(|row| &row[..mask_words]);
-            engine.masks.keep(masks, self.block.len() * mask_words, rows);
+        let (words, mask_words) = (self.row.limb_words(), self.mask_words());
+        for masks in self.common_masks(limb) {
+            let (skip, take) = (masks.rows.start - self.block.start, masks.rows.len());
+            let rows = self.results[limb].words().chunks_exact(words).skip(skip).take(take);
+            engine.masks.keep(masks, take * mask_words, rows.map(|row| &row[..mask_words]));
         }
     }
 }

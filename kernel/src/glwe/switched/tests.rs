@@ -1,12 +1,15 @@
-use super::super::tests::{Unit, combine};
+use super::super::SecretKey;
+use super::super::tests::{Unit, combine, decrypt_row};
 use super::*;
 use crate::params::{
     InsecureMasked16x1, Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1,
+    MaskedSet,
 };
 use crate::prime::{Delta, InsecureDelta97, InsecureT17, T};
 use crate::quant::GroupBounds;
 use crate::ring::Scalar;
-use crate::stream::{NOISE_BOUND, Seed};
+use crate::stream::NOISE_BOUND;
+use crate::wire::RowForm;
 use proptest::prelude::*;
 use std::vec;
 use std::vec::Vec;
@@ -72,13 +75,12 @@ fn switch_and_decrypt<S: MaskedSet>(
 ) -> (Vec<u32>, Vec<i32>) {
     let mut row = ciphertext.to_vec();
     let (plain, scale) = row.split_at_mut(S::LIMB_WORDS);
-    switch_row::<T, Delta, Scalar>(S::N, plain, scale).unwrap();
+    switch_row::<T, Delta, Scalar>(S::N, 1, plain, scale).unwrap();
     let (masks, body) = scale.split_at(S::MASK_WORDS);
     assert!(masks.iter().all(|&low| low < 1 << SWITCHED_MASK_BITS));
     assert!(body.iter().all(|&low| low < 1 << SWITCHED_BODY_BITS));
     let key = SecretKey::<S>::generate::<Scalar>(&unit.seed, &mut unit.key).unwrap();
-    let (mut message, mut error) = (vec![u32::MAX; S::N], vec![u32::MAX; S::N]);
-    decrypt_switched_row_into::<S, Scalar>(&key, &mut row, &mut message, &mut error).unwrap();
+    let (message, error) = decrypt_row(RowForm::Switched, &[key], &row);
     (message, error.into_iter().map(Delta::centre).collect())
 }
 
@@ -261,9 +263,7 @@ fn low_parts_are_cut_to_their_bits() {
         let mut row: Vec<u32> = (0..64).map(|i| i * i).collect();
         row[32..48].iter_mut().for_each(|a| *a += over_mask << SWITCHED_MASK_BITS);
         row[48..].iter_mut().for_each(|b| *b = (*b & 7) + (over_body << SWITCHED_BODY_BITS));
-        let (mut message, mut error) = ([0; 16], [0; 16]);
-        decrypt_switched_row_into::<S, Scalar>(&key, &mut row, &mut message, &mut error).unwrap();
-        (message, error)
+        decrypt_row(RowForm::Switched, core::slice::from_ref(&key), &row)
     };
     let expected = decrypted(0, 0);
     assert_eq!(decrypted(1, 0), expected);
@@ -272,31 +272,23 @@ fn low_parts_are_cut_to_their_bits() {
 
 #[test]
 fn wrong_lengths_are_errors() {
-    let switch = |degree, plain: usize, scale: usize| {
-        switch_row::<T, Delta, Scalar>(degree, &mut vec![0; plain], &mut vec![0; scale])
+    let switch = |degree, keys, plain: usize, scale: usize| {
+        switch_row::<T, Delta, Scalar>(degree, keys, &mut vec![0; plain], &mut vec![0; scale])
     };
-    assert_eq!(switch(16, 32, 32), Ok(()));
-    for (degree, plain, scale) in [
-        (16, 32, 31),
-        (16, 31, 31),
-        (16, 16, 16),
-        (0, 0, 0),
-        (2, 4, 4),
-        (12, 24, 24),
-        (8192, 16384, 16384),
+    assert_eq!(switch(16, 1, 32, 32), Ok(()));
+    assert_eq!(switch(16, 3, 64, 64), Ok(()));
+    for (degree, keys, plain, scale) in [
+        (16, 1, 32, 31),
+        (16, 1, 31, 31),
+        (16, 1, 16, 16),
+        (16, 2, 32, 32),
+        (16, 0, 32, 32),
+        (16, usize::MAX, 32, 32),
+        (0, 1, 0, 0),
+        (2, 1, 4, 4),
+        (12, 1, 24, 24),
+        (8192, 1, 16384, 16384),
     ] {
-        assert_eq!(switch(degree, plain, scale), Err(LengthError), "{degree}");
-    }
-    type S = InsecureMasked16x1;
-    let mut words = vec![0; SecretKey::<S>::WORDS];
-    let key = SecretKey::<S>::generate::<Scalar>(&Seed::from_bytes([1; 32]), &mut words).unwrap();
-    let decrypt = |row: usize, message: usize, scratch: usize| {
-        let (mut row, mut message, mut scratch) =
-            (vec![0; row], vec![0; message], vec![0; scratch]);
-        decrypt_switched_row_into::<S, Scalar>(&key, &mut row, &mut message, &mut scratch)
-    };
-    assert_eq!(decrypt(64, 16, 16), Ok(()));
-    for (row, message, scratch) in [(63, 16, 16), (64, 15, 16), (64, 16, 17)] {
-        assert_eq!(decrypt(row, message, scratch), Err(LengthError));
+        assert_eq!(switch(degree, keys, plain, scale), Err(LengthError), "{degree}");
     }
 }
