@@ -5,9 +5,9 @@ use super::random::Rng;
 use device_client::direct::DirectMemory;
 use device_client::prepare::{PrepareError, PrepareEvent, PrepareMemory, prepare};
 use device_client::prepare_direct::{
-    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
-    prepare_direct_words,
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
 };
+use device_client::session::PART_BYTES;
 use device_client::store::CorrelationStore;
 use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
@@ -91,7 +91,7 @@ pub(crate) fn prepare_here<S: MaskedSet>(
     now(prepare_over::<S, _>(model, host.link(), store, units, form, seed, payload))
 }
 
-/// A preparation through direct mode over any stream, with frames of at most `payload` bytes.
+/// A preparation through direct mode over any stream, with replies in frames of at most `payload` bytes.
 pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
     model: &Model,
     io: Io,
@@ -102,15 +102,14 @@ pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
 ) -> Prepared<Io::Error> {
     let (bundle, mut entropy) = (model.bundle(), Rng(seed));
     let rule = preparation_rule::<S>(&bundle).unwrap();
-    let mut residues = vec![0; DirectMemory::words::<S>()];
-    let mut results = vec![0; DirectMemory::results::<S>()];
-    let mut noise = vec![0; S::N];
+    let (mut residues, mut key) = (vec![0; DirectMemory::words::<S>()], vec![0; S::N]);
     let mut words = vec![0; prepare_direct_words(&rule)];
-    let mut frame = vec![0; prepare_direct_frame_bytes(&rule).min(HEADER_BYTES + payload)];
+    // Frames pass in parts of every length.
+    let mut part = vec![0; PART_BYTES + payload % 1009];
     let memory = PrepareDirectMemory {
-        cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
+        cipher: DirectMemory { words: &mut residues, key: &mut key },
         words: &mut words,
-        frame: &mut frame,
+        part: &mut part,
     };
     let mut verdicts = Vec::new();
     let observe = |event| {
@@ -125,13 +124,13 @@ pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
         units,
         &mut entropy,
         memory,
+        payload,
         observe,
     )
     .await;
     // The key, masks, images and noise are gone, however it ended.
-    let erased = [&residues[..DirectMemory::words::<S>() - S::N], &words[..]];
-    assert!(erased.iter().all(|words| words.iter().all(|&word| word == 0)));
-    assert!(noise.iter().all(|&e| e == 0));
+    assert!([&residues[..], &words[..]].iter().all(|words| words.iter().all(|&word| word == 0)));
+    assert!(key.iter().all(|&s| s == 0));
     Prepared { result, units: verdicts }
 }
 
