@@ -6,14 +6,13 @@ mod trial;
 
 use crate::cli::Method;
 use crate::distrust::Host;
+use crate::online::PART_BYTES;
 use crate::report::{Cheated, Phase};
 use crate::store_file;
 use anyhow::{Context, Result};
 use device_client::direct::DirectMemory;
 use device_client::prepare::prepare_frame_bytes;
-use device_client::prepare_direct::{
-    preparation_rule, prepare_direct_frame_bytes, prepare_direct_words,
-};
+use device_client::prepare_direct::{preparation_rule, prepare_direct_words};
 use device_client::store::CorrelationStore;
 use device_client::unit::unit_words;
 use kernel::bundle::DeviceBundle;
@@ -89,9 +88,8 @@ pub(crate) fn memory(bundle: &DeviceBundle<'_>, means: Means, phase: &Phase) -> 
     };
     let direct = || {
         preparation_rule::<Set>(bundle).map_or(0, |rule| {
-            let words = DirectMemory::words::<Set>() + prepare_direct_words(&rule);
-            let cipher = 4 * words + 8 * DirectMemory::results::<Set>() + Set::N;
-            cipher + prepare_direct_frame_bytes(&rule) + 4 * rows * rule.tokens()
+            let words = 4 * prepare_direct_words(&rule);
+            DirectMemory::bytes::<Set>() + words + PART_BYTES + 4 * rows * rule.tokens()
         })
     };
     match phase.method {

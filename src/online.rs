@@ -13,6 +13,10 @@ use kernel::schedule::Schedule;
 use std::time::Duration;
 use zeroize::Zeroize;
 
+/// Bytes of the parts in which frames pass: a request for a row of up to 4096 numbers is one, and is made
+/// before it departs.
+pub(crate) const PART_BYTES: usize = 64 << 10;
+
 /// What a run produced. Erased when dropped.
 pub(crate) struct Transcript {
     pub(crate) tokens: Vec<u32>,

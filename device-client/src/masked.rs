@@ -3,30 +3,30 @@
 use crate::session::{MAX_CHUNK, Mode, Product, Session, SessionError};
 use crate::store::{CorrelationStore, StoreError};
 use kernel::bundle::DeviceBundle;
-use kernel::mask::{centre_into, mask_assign, unmask_assign};
+use kernel::mask::mask_assign;
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::ParameterId;
-use kernel::prime::PrimeId;
+use kernel::prime::{Prime, T};
 use kernel::schedule::Schedule;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, Purpose, SessionId, WireError, pack_residues,
-    unpack_residues,
+    BLOCK_PREFIX_BYTES, BitReader, HEADER_BYTES, MAX_PAYLOAD, Purpose, SessionId, WireError,
+    pack_bits_part,
 };
 use zeroize::Zeroize;
 
 /// A session in masked mode.
 pub type MaskedSession<'a, C> = Session<'a, Masked<'a, C>>;
 
-/// Words of memory for correlations and residues: the larger side of the largest chunk, twice.
+/// Words of memory for the product under way: what is masked, and the images of its masks.
 #[must_use]
 pub fn masked_words(config: &ModelConfig, chunk: usize) -> usize {
     let largest = config.largest();
-    chunk * largest.rows + chunk * largest.rows.max(largest.columns)
+    chunk * (largest.rows + largest.columns)
 }
 
 /// Bytes of the largest frame of a session, header included.
 #[must_use]
-pub fn frame_bytes(config: &ModelConfig, chunk: usize) -> usize {
+fn frame_bytes(config: &ModelConfig, chunk: usize) -> usize {
     let largest = config.largest();
     HEADER_BYTES + BLOCK_PREFIX_BYTES + 4 * chunk * largest.rows.max(largest.columns)
 }
@@ -47,9 +47,20 @@ pub struct Masked<'a, C: CorrelationStore> {
     schedule: Schedule,
     /// Products of the schedule that are masked: the first ones, or all.
     products: Option<u32>,
-    /// z of the product under way, then residues on their way in or out.
+    /// z of the product under way, then c, which is kept until it is answered.
     words: &'a mut [u32],
     reserved: bool,
+    incoming: Incoming,
+}
+
+/// The answer that is coming in.
+#[derive(Default)]
+struct Incoming {
+    reader: BitReader,
+    /// Residues that are there.
+    count: usize,
+    /// Whether one was not below the modulus.
+    above: bool,
 }
 
 impl<C: CorrelationStore> core::fmt::Debug for Masked<'_, C> {
@@ -109,7 +120,8 @@ impl<'a, C: CorrelationStore> Masked<'a, C> {
                 return Err(StoreError::TooFew { group: group.0, available, needed }.into());
             }
         }
-        Ok(Self { store, set, config: *config, schedule, products, words, reserved: false })
+        let (config, reserved, incoming) = (*config, false, Incoming::default());
+        Ok(Self { store, set, config, schedule, products, words, reserved, incoming })
     }
 }
 
@@ -157,18 +169,11 @@ impl<C: CorrelationStore> Mode for Masked<'_, C> {
         Ok(())
     }
 
-    fn hide(
-        &mut self,
-        product: &Product,
-        x: &[i32],
-        payload: &mut [u8],
-    ) -> Result<usize, SessionError> {
+    fn begin(&mut self, product: &Product, x: &[i32]) -> Result<usize, SessionError> {
         let Product { tokens, rows: m, columns: n, .. } = *product;
-        if tokens * (n.max(m) + m) > self.words.len() {
+        if tokens * (n + m) > self.words.len() {
             return Err(SessionError::Order);
         }
-        let length = 4 * tokens * n;
-        let packed = payload.get_mut(..length).ok_or(WireError::Length)?;
         let (z, c) = self.words.split_at_mut(tokens * m);
         let c = &mut c[..tokens * n];
         let rows = x.chunks_exact(n).zip(z.chunks_exact_mut(m));
@@ -176,27 +181,50 @@ impl<C: CorrelationStore> Mode for Masked<'_, C> {
             self.store.take(product.group, c, z)?;
             mask_assign(x, c);
         }
-        pack_residues(PrimeId::T, c, packed)?;
-        Ok(length)
+        Ok(4 * c.len())
+    }
+
+    fn hide(
+        &mut self,
+        product: &Product,
+        _x: &[i32],
+        first: usize,
+        out: &mut [u8],
+    ) -> Result<(), SessionError> {
+        let Product { tokens, rows: m, columns: n, .. } = *product;
+        let c = &self.words[tokens * m..][..tokens * n];
+        Ok(pack_bits_part(T::BITS, c, first, out)?)
+    }
+
+    fn answer(&mut self, product: &Product, index: usize) -> Result<usize, SessionError> {
+        if index != 0 {
+            return Err(WireError::Order.into());
+        }
+        self.incoming = Incoming::default();
+        Ok(4 * product.tokens * product.rows)
     }
 
     fn reveal(
         &mut self,
         product: &Product,
-        _index: usize,
-        payload: &[u8],
+        mut part: &[u8],
         y: &mut [i32],
-        mut outputs: impl FnMut(usize, usize, &[u32]),
     ) -> Result<bool, SessionError> {
-        let words = product.tokens * product.rows;
-        let (z, d) = self.words.split_at_mut(words);
-        let d = &mut d[..words];
-        unpack_residues(PrimeId::T, payload, d)?;
-        unmask_assign(d, z);
-        for (token, y) in z.chunks_exact(product.rows).enumerate() {
-            outputs(token, 0, y);
+        let Incoming { reader, count, above } = &mut self.incoming;
+        for y in &mut y[*count..] {
+            let Some(d) = reader.next(T::BITS, &mut part) else { return Ok(false) };
+            // The modulus test runs over all words, so that its time does not show which failed.
+            *above |= d >= T::VALUE.into();
+            *y = d as i32;
+            *count += 1;
         }
-        centre_into(z, y);
+        if *above {
+            return Err(WireError::Residue.into());
+        }
+        let z = &mut self.words[..product.tokens * product.rows];
+        for (y, z) in y.iter_mut().zip(z.iter()) {
+            *y = T::sub(*y as u32, *z) as i32;
+        }
         z.zeroize();
         Ok(true)
     }

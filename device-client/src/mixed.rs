@@ -115,35 +115,54 @@ impl<C: CorrelationStore, S: DirectSet, R: RingOps> Mode for Mixed<'_, C, S, R> 
         self.direct.opening_frames()
     }
 
-    fn opening(&mut self, index: u32, payload: &mut [u8]) -> Result<usize, SessionError> {
-        self.direct.opening(index, payload)
+    fn opening_bytes(&self) -> usize {
+        self.direct.opening_bytes()
+    }
+
+    fn opening(&mut self, index: u32, first: usize, out: &mut [u8]) -> Result<(), SessionError> {
+        self.direct.opening(index, first, out)
+    }
+
+    fn begin(&mut self, product: &Product, x: &[i32]) -> Result<usize, SessionError> {
+        if product.index < self.products {
+            self.masked.begin(product, x)
+        } else {
+            self.direct.begin(product, x)
+        }
     }
 
     fn hide(
         &mut self,
         product: &Product,
         x: &[i32],
-        payload: &mut [u8],
-    ) -> Result<usize, SessionError> {
+        first: usize,
+        out: &mut [u8],
+    ) -> Result<(), SessionError> {
         if product.index < self.products {
-            self.masked.hide(product, x, payload)
+            self.masked.hide(product, x, first, out)
         } else {
-            self.direct.hide(product, x, payload)
+            self.direct.hide(product, x, first, out)
+        }
+    }
+
+    fn answer(&mut self, product: &Product, index: usize) -> Result<usize, SessionError> {
+        if product.index < self.products {
+            self.masked.answer(product, index)
+        } else {
+            self.direct.answer(product, index)
         }
     }
 
     fn reveal(
         &mut self,
         product: &Product,
-        index: usize,
-        payload: &[u8],
+        part: &[u8],
         y: &mut [i32],
-        outputs: impl FnMut(usize, usize, &[u32]),
     ) -> Result<bool, SessionError> {
         if product.index < self.products {
-            self.masked.reveal(product, index, payload, y, outputs)
+            self.masked.reveal(product, part, y)
         } else {
-            self.direct.reveal(product, index, payload, y, outputs)
+            self.direct.reveal(product, part, y)
         }
     }
 }

@@ -251,11 +251,6 @@ impl<Io: Read + Write> Link<Io> {
         Ok(())
     }
 
-    /// Expects another frame under the number of the last.
-    pub(crate) const fn repeat_number(&mut self) {
-        self.received -= 1;
-    }
-
     pub(crate) async fn receive<'p>(
         &mut self,
         kind: FrameType,

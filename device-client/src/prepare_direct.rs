@@ -14,12 +14,14 @@
 //! every unit. If the checks fail the masks are dropped, and nothing about a prompt is learned; use the
 //! masked method only with that host from then on.
 
+mod link;
 mod unit;
 
 pub use unit::DirectUnit;
 
 use crate::direct::{Cipher, CipherError, DirectMemory};
-use crate::prepare::{Link, PrepareError, PrepareEvent, Receiving, payload};
+use crate::prepare::{PrepareError, PrepareEvent, Receiving};
+use crate::session::PART_BYTES;
 use crate::store::CorrelationStore;
 use crate::unit::UnitError;
 use embedded_io_async::{Read, Write};
@@ -33,15 +35,13 @@ use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::trace::PreparationRule;
 use kernel::wire::{
-    FrameType, HEADER_BYTES, Hello, MAX_PAYLOAD, Purpose, Welcome, WireError, decode_body,
-    encode_body,
+    FrameType, Hello, MAX_PAYLOAD, Purpose, Welcome, WireError, decode_body, encode_body,
 };
+use link::Link;
 use zeroize::Zeroize;
 
 /// Coordinates whose masks share ChaCha blocks.
 const COORDINATES: usize = 4;
-/// Bytes that frames without ciphertexts have room in.
-const SMALL_PAYLOAD: usize = 256;
 
 /// The rule by which the model of a bundle is prepared, if it can be: requests fit frames, and the
 /// weights leave every output exact.
@@ -60,9 +60,8 @@ pub struct PrepareDirectMemory<'b> {
     /// [`prepare_direct_words`] words: check sums, masks and images. Its contents are secret, and are
     /// erased when the preparation ends.
     pub words: &'b mut [u32],
-    /// One frame, in or out, of [`prepare_direct_frame_bytes`] bytes, or of fewer if requests, keys and
-    /// single results fit: its length bounds the frames of replies.
-    pub frame: &'b mut [u8],
+    /// A part of a frame, in or out, of [`PART_BYTES`] bytes or more.
+    pub part: &'b mut [u8],
 }
 
 impl core::fmt::Debug for PrepareDirectMemory<'_> {
@@ -75,12 +74,6 @@ impl core::fmt::Debug for PrepareDirectMemory<'_> {
 #[must_use]
 pub const fn prepare_direct_words(rule: &PreparationRule) -> usize {
     UnitCheck::words(rule.tokens()) + (COORDINATES + 1) * rule.tokens()
-}
-
-/// Bytes of [`PrepareDirectMemory::frame`].
-#[must_use]
-pub fn prepare_direct_frame_bytes(rule: &PreparationRule) -> usize {
-    HEADER_BYTES + rule.largest_payload(MAX_PAYLOAD).max(SMALL_PAYLOAD)
 }
 
 impl From<CipherError> for UnitError {
@@ -117,12 +110,12 @@ impl<S: DirectSet, R: RingOps> Drop for DirectPreparation<'_, S, R> {
 }
 
 impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
-    /// A session under the keys of `seed`, which is fresh and used for no other, with frames whose payloads
-    /// have at most `max_payload` bytes.
+    /// A session under the keys of `seed`, which is fresh and used for no other, with replies whose
+    /// frames have payloads of at most `max_payload` bytes.
     ///
     /// # Errors
-    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`] for memory or
-    /// frames that do not suffice.
+    /// [`UnitError::Direct`] for a model that is not prepared so, [`UnitError::Workspace`] for memory that
+    /// does not suffice, or frames that do not hold a result.
     pub fn open(
         bundle: &'a DeviceBundle<'a>,
         seed: Seed,
@@ -131,7 +124,7 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
         max_payload: usize,
     ) -> Result<Self, UnitError> {
         let rule = preparation_rule::<S>(bundle).ok_or(UnitError::Direct)?;
-        let fits = rule.largest_payload(max_payload) <= max_payload;
+        let fits = rule.largest_replies(max_payload).0 <= max_payload;
         if words.len() != prepare_direct_words(&rule) || !fits {
             return Err(UnitError::Workspace);
         }
@@ -145,16 +138,24 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
         Purpose::PrepareDirect { seeds: self.cipher.seeds(), units }
     }
 
-    /// Writes the payload of frame `index` of the evaluation keys and returns its length; `None` after
-    /// the last.
+    /// Frames of evaluation keys.
+    #[must_use]
+    pub fn keys(&self) -> u32 {
+        self.cipher.key_frames()
+    }
+
+    /// Payload bytes of each of them.
+    #[must_use]
+    pub fn key_bytes(&self) -> usize {
+        Cipher::<S, R>::key_bytes()
+    }
+
+    /// Writes the bytes from `first` on of the payload of one of them.
     ///
     /// # Errors
-    /// [`UnitError::Wire`] if it does not fit.
-    pub fn key(&mut self, index: u32, payload: &mut [u8]) -> Result<Option<usize>, UnitError> {
-        if index >= self.cipher.key_frames() {
-            return Ok(None);
-        }
-        Ok(Some(self.cipher.key_frame(index, payload)?))
+    /// [`UnitError::Workspace`] for a frame that there is not, [`UnitError::Wire`] for bytes beyond it.
+    pub fn key(&mut self, index: u32, first: usize, out: &mut [u8]) -> Result<(), UnitError> {
+        Ok(self.cipher.key_part(index, first, out)?)
     }
 
     /// Begins a unit of a group. `seed` is fresh, and its masks are no other unit's.
@@ -190,7 +191,8 @@ impl<'a, S: DirectSet, R: RingOps> DirectPreparation<'a, S, R> {
     }
 }
 
-/// Runs one preparation session for `units`, all under one fresh key, into `store`.
+/// Runs one preparation session for `units`, all under one fresh key, into `store`, with replies whose
+/// frames have payloads of at most `max_payload` bytes.
 ///
 /// The session always runs to the end of its units, whatever their checks say. Only then they are
 /// kept, all of them, or refused; they are reported then. Asking again is the caller's affair, in a
@@ -206,6 +208,7 @@ pub async fn prepare_direct<S, R, Io, C, N>(
     units: &[GroupId],
     entropy: &mut N,
     memory: PrepareDirectMemory<'_>,
+    max_payload: usize,
     mut observe: impl FnMut(PrepareEvent),
 ) -> Result<(), PrepareError<Io::Error>>
 where
@@ -215,9 +218,12 @@ where
     C: CorrelationStore,
     N: Entropy,
 {
-    let PrepareDirectMemory { cipher, words, frame } = memory;
+    let PrepareDirectMemory { cipher, words, part } = memory;
+    if part.len() < PART_BYTES {
+        return Err(UnitError::Workspace.into());
+    }
     let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
-    let max_payload = payload(frame)?.len();
+    let max_payload = max_payload.min(MAX_PAYLOAD);
     let mut session = DirectPreparation::<S, R>::open(bundle, seed, cipher, words, max_payload)?;
     let mut link = Link::new(io, S::ID, entropy)?;
     let hello = Hello {
@@ -226,22 +232,29 @@ where
         answered: 0,
         max_payload: max_payload as u32,
     };
-    let length = encode_body(&hello, payload(frame)?)?;
-    link.send(FrameType::Hello, frame, length).await?;
-    let welcome: Welcome = decode_body(link.receive(FrameType::Welcome, frame).await?)?;
+    let mut body = [0; PART_BYTES];
+    let length = encode_body(&hello, &mut body)?;
+    let hello = |first: usize, out: &mut [u8]| {
+        out.copy_from_slice(&body[first..][..out.len()]);
+        Ok(())
+    };
+    link.send(FrameType::Hello, length, part, hello).await?;
+    let length = link.receive(FrameType::Welcome, 0).await?;
+    let welcome = part.get_mut(..length).ok_or(WireError::Length)?;
+    let welcome: Welcome = decode_body(link.receive_part(welcome).await?.unwrap_or_default())?;
     if welcome.digest != bundle.digest() {
         return Err(WireError::Model.into());
     }
-    let mut index = 0;
-    while let Some(length) = session.key(index, payload(frame)?)? {
-        link.send(FrameType::EvaluationKey, frame, length).await?;
+    for index in 0..session.keys() {
+        let key = |first: usize, out: &mut [u8]| session.key(index, first, out);
+        link.send(FrameType::EvaluationKey, Cipher::<S, R>::key_bytes(), part, key).await?;
         observe(link.event());
-        index += 1;
     }
     let receiving = Receiving(store);
-    for &group in units {
+    for (number, &group) in (1..).zip(units) {
+        let unit = (number, group);
         let exchanged =
-            exchange(&mut session, &mut link, receiving.0, group, entropy, frame, &mut observe);
+            exchange(&mut session, &mut link, receiving.0, unit, entropy, part, &mut observe);
         if let Err(error) = exchanged.await {
             // Whoever breaks a session off has failed the checks of its answers all the same.
             if session.has_failed() {
@@ -252,7 +265,7 @@ where
     }
     // All answers are there: a link that breaks now takes nothing away. What the verdict does to the
     // store comes behind the last byte.
-    let _ = link.send(FrameType::Bye, frame, 0).await;
+    let _ = link.send(FrameType::Bye, 0, part, |_, _| Ok(())).await;
     observe(link.event());
     let kept = session.finish(receiving.0)?;
     report(units, kept, &mut observe);
@@ -263,14 +276,14 @@ fn report(units: &[GroupId], kept: bool, observe: &mut impl FnMut(PrepareEvent))
     units.iter().for_each(|&group| observe(PrepareEvent::Unit { group, kept }));
 }
 
-/// One unit of a session.
+/// One unit of a session: its number, from 1, and its group.
 async fn exchange<S, R, Io, C, N>(
     session: &mut DirectPreparation<'_, S, R>,
     link: &mut Link<Io>,
     store: &mut C,
-    group: GroupId,
+    (number, group): (u32, GroupId),
     entropy: &mut N,
-    frame: &mut [u8],
+    part: &mut [u8],
     observe: &mut impl FnMut(PrepareEvent),
 ) -> Result<(), PrepareError<Io::Error>>
 where
@@ -283,17 +296,17 @@ where
     let seed = Seed::random(entropy).map_err(|_| PrepareError::Entropy)?;
     let mut unit = session.unit(group, &seed)?;
     unit.begin(store)?;
-    let length = unit.request(payload(frame)?)?;
-    link.send(FrameType::Product, frame, length).await?;
+    let bytes = unit.request_bytes();
+    let request = |first: usize, out: &mut [u8]| unit.request(first, out);
+    link.send(FrameType::Product, bytes, part, request).await?;
     observe(link.event());
-    loop {
-        let reply = link.receive(FrameType::ProductReply, frame).await?;
-        let next = unit.response(reply, store)?;
-        observe(link.event());
-        match next {
-            Some(next) => unit = next,
-            None => return Ok(()),
+    let mut whole = false;
+    while !whole {
+        unit.answer(link.receive(FrameType::ProductReply, number).await?)?;
+        while let Some(part) = link.receive_part(part).await? {
+            whole = unit.take(part, store)?;
         }
-        link.repeat_number();
+        observe(link.event());
     }
+    Ok(unit.finish(store)?)
 }

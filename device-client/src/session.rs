@@ -22,6 +22,9 @@ use kernel::wire::{
 /// Largest prefill chunk.
 pub const MAX_CHUNK: usize = 64;
 
+/// Bytes of a part of a frame, in or out, at least: frames without bulk pass whole.
+pub const PART_BYTES: usize = 256;
+
 /// Why a session ended early. Everything here is visible to the host, or happens before it starts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -105,42 +108,84 @@ pub trait Mode {
         0
     }
 
-    /// Writes the payload of one of them, the same each time, and returns its length.
+    /// Payload bytes of each of them.
+    fn opening_bytes(&self) -> usize {
+        0
+    }
+
+    /// Writes the bytes from `first` on of the payload of one of them, the same each time.
     ///
     /// # Errors
-    /// [`WireError::Length`] if `payload` is too short.
-    fn opening(&mut self, _index: u32, _payload: &mut [u8]) -> Result<usize, SessionError> {
+    /// [`SessionError::Order`] for a frame that there is not, [`WireError::Length`] for bytes beyond it.
+    fn opening(&mut self, _index: u32, _first: usize, _out: &mut [u8]) -> Result<(), SessionError> {
         Err(SessionError::Order)
     }
 
-    /// Hides `x`, `tokens x n`, in `payload`, and returns the length.
+    /// Begins a product of `x`, `tokens x n`, and returns the bytes in which it will be [hidden](Self::hide).
     ///
     /// # Errors
     /// [`SessionError::Order`] for sizes that do not fit, or as the store fails.
+    fn begin(&mut self, product: &Product, x: &[i32]) -> Result<usize, SessionError>;
+
+    /// Writes the bytes from `first` on of what hides `x`: of any part, and on a link that is resumed from
+    /// 0 again, the same bytes.
+    ///
+    /// *Security*: `x` is that of [`Self::begin`].
+    ///
+    /// # Errors
+    /// [`WireError::Length`] for bytes beyond them.
     fn hide(
         &mut self,
         product: &Product,
         x: &[i32],
-        payload: &mut [u8],
-    ) -> Result<usize, SessionError>;
+        first: usize,
+        out: &mut [u8],
+    ) -> Result<(), SessionError>;
 
-    /// Finds the outputs in frame `index` of the host's answer and writes them, centred, to their places
-    /// in `y`, `tokens x m`. Every output is given to `outputs` too, as (token, first row, residues).
-    /// Returns whether the answer is whole.
-    ///
-    /// *Security*: once the lengths and residues are found good, nothing fails and nothing branches on
-    /// what the host sent.
+    /// Frame `index` of the host's answer begins: returns the bytes that it has behind its block. Frame 0
+    /// begins the answer anew.
     ///
     /// # Errors
-    /// Only for what the host can see by itself: a length, an order, a residue not below its modulus.
+    /// [`WireError::Order`] behind the last frame.
+    fn answer(&mut self, product: &Product, index: usize) -> Result<usize, SessionError>;
+
+    /// Takes in the next bytes of that frame, cut anywhere. Outputs go to their places in `y`, `tokens x m`,
+    /// as the bits of residues modulo t. Returns whether the answer is whole.
+    ///
+    /// *Security*: nothing fails and nothing branches on what the host sent but for what the host can see by
+    /// itself.
+    ///
+    /// # Errors
+    /// Only for that: a length, an order, a residue not below its modulus.
     fn reveal(
         &mut self,
         product: &Product,
-        index: usize,
-        payload: &[u8],
+        part: &[u8],
         y: &mut [i32],
-        outputs: impl FnMut(usize, usize, &[u32]),
     ) -> Result<bool, SessionError>;
+}
+
+/// The prefix of a payload, on its way in.
+#[derive(Default)]
+pub(crate) struct Prefix {
+    bytes: [u8; BLOCK_PREFIX_BYTES],
+    have: usize,
+}
+
+impl Prefix {
+    /// Takes what is missing off `part`; the block, when that was the last of it.
+    pub(crate) fn take(&mut self, part: &mut &[u8]) -> Option<Block> {
+        let missing = &mut self.bytes[self.have..];
+        if missing.is_empty() {
+            return None;
+        }
+        let (now, later) = part.split_at(part.len().min(missing.len()));
+        missing[..now.len()].copy_from_slice(now);
+        self.have += now.len();
+        *part = later;
+        let whole = self.have == BLOCK_PREFIX_BYTES;
+        whole.then(|| Block::split(&self.bytes).ok()).flatten().map(|(block, _)| block)
+    }
 }
 
 /// The device's side of a session.
@@ -159,27 +204,18 @@ pub struct Session<'a, M: Mode> {
 
 struct Pending {
     product: Product,
-    /// The checks of its inputs: with them every answer begins.
-    inputs: Checks,
+    /// Bytes of the request behind its block.
+    bytes: usize,
+    /// The checks of its inputs, which the outputs complete.
     checks: Checks,
     /// Frames of the answer that have been taken in.
     frames: usize,
+    /// Bytes of the next one that are missing, and its block.
+    left: usize,
+    prefix: Prefix,
 }
 
 type Checks = heapless::Vec<LinearCheck, MAX_CHUNK>;
-
-impl Pending {
-    fn new(product: Product, inputs: Checks) -> Self {
-        let checks = inputs.clone();
-        Self { product, inputs, checks, frames: 0 }
-    }
-
-    /// Forgets the part of an answer that has come: on a new link all of it comes again.
-    fn restart(&mut self) {
-        self.checks.clone_from(&self.inputs);
-        self.frames = 0;
-    }
-}
 
 impl<M: Mode> core::fmt::Debug for Session<'_, M> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -231,21 +267,10 @@ impl<'a, M: Mode> Session<'a, M> {
         Ok(self)
     }
 
-    /// Writes the header before a payload of `length` bytes that is in place, and returns the length
-    /// of the frame.
-    fn frame(
-        &self,
-        frame: &mut [u8],
-        kind: FrameType,
-        sequence: u32,
-        length: usize,
-    ) -> Result<usize, WireError> {
+    /// The header before a payload of `length` bytes.
+    fn header(&self, frame: FrameType, sequence: u32, length: usize) -> [u8; HEADER_BYTES] {
         let (set, session) = (self.mode.set(), self.id);
-        let header = Header { frame: kind, set, session, sequence, length: length as u32 };
-        let whole = HEADER_BYTES + length;
-        let frame = frame.get_mut(..whole).ok_or(WireError::Length)?;
-        frame[..HEADER_BYTES].copy_from_slice(&header.encode());
-        Ok(whole)
+        Header { frame, set, session, sequence, length: length as u32 }.encode()
     }
 
     /// The number of the next frame after the opening.
@@ -270,8 +295,11 @@ impl<'a, M: Mode> Session<'a, M> {
             answered: self.answered,
             max_payload: self.max_payload as u32,
         };
-        let length = encode_body(&hello, payload_of(frame)?)?;
-        Ok(self.frame(frame, FrameType::Hello, 0, length)?)
+        let (header, payload) =
+            frame.split_first_chunk_mut::<HEADER_BYTES>().ok_or(WireError::Length)?;
+        let length = encode_body(&hello, payload)?;
+        *header = self.header(FrameType::Hello, 0, length);
+        Ok(HEADER_BYTES + length)
     }
 
     /// Takes in the frame that opens the session; in masked mode all correlations are then reserved in
@@ -287,39 +315,49 @@ impl<'a, M: Mode> Session<'a, M> {
         self.mode.welcomed()?;
         self.opened = true;
         if let Some(pending) = &mut self.pending {
-            pending.restart();
+            // On a new link all of the answer comes again.
+            (pending.frames, pending.left) = (0, 0);
         }
         Ok(())
     }
 
-    /// Writes frame `index` of those that follow the welcome on every link, the same each time, and
-    /// returns its length; `None` after the last.
+    /// Writes the bytes from `first` on of frame `index` of those that follow the welcome on every link, the
+    /// same each time, as many as fit `out`. Returns their number: 0 behind the frame's end, and
+    /// `None` after the last frame.
     ///
     /// # Errors
-    /// [`WireError::Length`] if `frame` is too short.
-    pub fn opening(&mut self, index: u32, frame: &mut [u8]) -> Result<Option<usize>, SessionError> {
+    /// [`SessionError`], for memory that has been mixed up.
+    pub fn opening(
+        &mut self,
+        index: u32,
+        first: usize,
+        out: &mut [u8],
+    ) -> Result<Option<usize>, SessionError> {
         if index >= self.mode.opening_frames() {
             return Ok(None);
         }
-        let length = self.mode.opening(index, payload_of(frame)?)?;
-        Ok(Some(self.frame(frame, FrameType::EvaluationKey, index + 1, length)?))
+        let bytes = self.mode.opening_bytes();
+        let header = self.header(FrameType::EvaluationKey, index + 1, bytes);
+        let (length, rest) = head_into(&header, bytes, first, out);
+        self.mode.opening(index, first.saturating_sub(HEADER_BYTES), rest)?;
+        Ok(Some(length))
     }
 
-    /// Writes a request into a frame and returns the frame's length. The frame is kept by the
-    /// caller until it is answered: after a broken link the same bytes are sent again.
+    /// Begins the exchange of a product: `request` up, its outputs down into `y`, `tokens x m`.
     ///
     /// # Errors
     /// [`SessionError::Order`] if another request is under way or sizes do not fit.
-    pub fn request(
-        &mut self,
-        request: &Request<'_>,
-        frame: &mut [u8],
-    ) -> Result<usize, SessionError> {
+    pub fn exchange<'s, 'r>(
+        &'s mut self,
+        request: Request<'r>,
+        y: &'r mut [i32],
+    ) -> Result<Exchange<'s, 'a, 'r, M>, SessionError> {
         let shape = self.bundle.shape(request.group);
         let (group, tokens) = (request.group, request.tokens);
         let (rows, columns) = (shape.rows, shape.columns);
         let product = Product { index: self.answered, group, tokens, rows, columns };
-        if !self.opened || self.pending.is_some() || request.x.len() != tokens * columns {
+        let fits = request.x.len() == tokens * columns && y.len() == tokens * rows;
+        if !self.opened || self.pending.is_some() || !fits {
             return Err(SessionError::Order);
         }
         let mut checks = Checks::new();
@@ -331,58 +369,10 @@ impl<'a, M: Mode> Session<'a, M> {
             }
             checks.push(check).map_err(|_| SessionError::Order)?;
         }
-        let payload = payload_of(frame)?;
-        let (prefix, hidden) =
-            payload.split_at_mut_checked(BLOCK_PREFIX_BYTES).ok_or(WireError::Length)?;
-        prefix.copy_from_slice(&Block { index: group.0, count: tokens as u32 }.encode());
-        let length = BLOCK_PREFIX_BYTES + self.mode.hide(&product, request.x, hidden)?;
-        self.pending = Some(Pending::new(product, checks));
-        Ok(self.frame(frame, FrameType::Product, self.sequence(), length)?)
-    }
-
-    /// Takes in the next frame of the host's answer, which ends in `y`, `tokens x m`, and is checked with
-    /// its last frame. Returns whether it is whole: until then the caller keeps the same `y` for all frames,
-    /// and does not read it.
-    ///
-    /// *Security*: straight-line after the visible checks. If this or an earlier product is
-    /// wrong, `y` is zero, and nothing else changes.
-    ///
-    /// # Errors
-    /// Only for what the host can see by itself: length, order, a residue not below its modulus.
-    pub fn response(
-        &mut self,
-        header: &Header,
-        payload: &[u8],
-        y: &mut [i32],
-    ) -> Result<bool, SessionError> {
-        self.expect(header, FrameType::ProductReply)?;
-        let pending = self.pending.as_mut().ok_or(SessionError::Order)?;
-        let product = pending.product;
-        let (block, hidden) = Block::split(payload)?;
-        if block != (Block { index: product.group.0, count: product.tokens as u32 }) {
-            return Err(WireError::Order.into());
-        }
-        if y.len() != product.tokens * product.rows {
-            return Err(SessionError::Order);
-        }
-        let (seed, checks) = (self.bundle.check_seed(), &mut pending.checks);
-        let take = |token: usize, first_row, outputs: &[u32]| {
-            if let Some(check) = checks.get_mut(token) {
-                check.add_outputs(seed, product.group.0, first_row, outputs);
-            }
-        };
-        if !self.mode.reveal(&product, pending.frames, hidden, y, take)? {
-            pending.frames += 1;
-            return Ok(false);
-        }
-        // From here on nothing fails and nothing branches on what the host sent.
-        for check in self.pending.take().map(|pending| pending.checks).unwrap_or_default() {
-            check.finish(&mut self.poison);
-        }
-        self.poison.select(y);
-        self.checks += product.tokens as u32;
-        self.answered += 1;
-        Ok(true)
+        let bytes = self.mode.begin(&product, request.x)?;
+        let prefix = Prefix::default();
+        self.pending = Some(Pending { product, bytes, checks, frames: 0, left: 0, prefix });
+        Ok(Exchange { session: self, x: request.x, y })
     }
 
     /// Products answered so far.
@@ -408,7 +398,9 @@ impl<'a, M: Mode> Session<'a, M> {
     /// # Errors
     /// [`WireError::Length`] if `frame` is too short.
     pub fn bye(&self, frame: &mut [u8]) -> Result<usize, SessionError> {
-        Ok(self.frame(frame, FrameType::Bye, self.sequence(), 0)?)
+        let header = frame.first_chunk_mut::<HEADER_BYTES>().ok_or(WireError::Length)?;
+        *header = self.header(FrameType::Bye, self.sequence(), 0);
+        Ok(HEADER_BYTES)
     }
 
     /// Ends the session; its working memory is erased.
@@ -418,6 +410,122 @@ impl<'a, M: Mode> Session<'a, M> {
     }
 }
 
-fn payload_of(frame: &mut [u8]) -> Result<&mut [u8], WireError> {
-    frame.get_mut(HEADER_BYTES..).ok_or(WireError::Length)
+/// A product under way: its request can be made again, and its answer has one place to go.
+///
+/// *Security*: a request's numbers are hidden once, however often it is sent. That they are the same
+/// numbers each time is this type's to see to: it holds them until the answer is there.
+pub struct Exchange<'s, 'a, 'r, M: Mode> {
+    session: &'s mut Session<'a, M>,
+    x: &'r [i32],
+    y: &'r mut [i32],
+}
+
+impl<M: Mode> core::fmt::Debug for Exchange<'_, '_, '_, M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Exchange").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl<'a, M: Mode> Exchange<'_, 'a, '_, M> {
+    /// The session, to be resumed on a new link.
+    pub const fn session(&mut self) -> &mut Session<'a, M> {
+        self.session
+    }
+
+    /// Writes the bytes from `first` on of the request's frame, as many as fit `out`, and returns their
+    /// number: 0 behind the frame's end. After a broken link they are asked for from 0 again, and are the
+    /// same.
+    ///
+    /// # Errors
+    /// [`SessionError::Order`] for a product that is answered.
+    pub fn request(&mut self, first: usize, out: &mut [u8]) -> Result<usize, SessionError> {
+        const HEAD: usize = HEADER_BYTES + BLOCK_PREFIX_BYTES;
+        let pending = self.session.pending.as_ref().ok_or(SessionError::Order)?;
+        let (product, bytes) = (pending.product, pending.bytes);
+        let (kind, sequence) = (FrameType::Product, self.session.sequence());
+        let block = Block { index: product.group.0, count: product.tokens as u32 };
+        let mut head = [0; HEAD];
+        let header = self.session.header(kind, sequence, BLOCK_PREFIX_BYTES + bytes);
+        head[..HEADER_BYTES].copy_from_slice(&header);
+        head[HEADER_BYTES..].copy_from_slice(&block.encode());
+        let (length, rest) = head_into(&head, bytes, first, out);
+        self.session.mode.hide(&product, self.x, first.saturating_sub(HEAD), rest)?;
+        Ok(length)
+    }
+
+    /// The next frame of the host's answer begins.
+    ///
+    /// # Errors
+    /// For a header that is not what the host owes, and [`WireError::Length`] for a payload of another length
+    /// or before the last one's end.
+    pub fn answer(&mut self, header: &Header) -> Result<(), SessionError> {
+        self.session.expect(header, FrameType::ProductReply)?;
+        let Session { pending, mode, .. } = &mut *self.session;
+        let pending = pending.as_mut().ok_or(SessionError::Order)?;
+        let due = BLOCK_PREFIX_BYTES + mode.answer(&pending.product, pending.frames)?;
+        if header.length as usize != due || pending.left != 0 {
+            return Err(WireError::Length.into());
+        }
+        (pending.left, pending.prefix) = (due, Prefix::default());
+        Ok(())
+    }
+
+    /// Takes in the next bytes of that frame's payload, cut anywhere. With the answer's last its outputs
+    /// are checked; returns whether it is whole. Until then nobody reads `y`.
+    ///
+    /// *Security*: straight-line after the visible checks. If this or an earlier product is
+    /// wrong, `y` is zero, and nothing else changes.
+    ///
+    /// # Errors
+    /// Only for what the host can see by itself: length, order, a residue not below its modulus.
+    pub fn take(&mut self, mut part: &[u8]) -> Result<bool, SessionError> {
+        let Session { pending, mode, .. } = &mut *self.session;
+        let Some(Pending { product, frames, left, prefix, .. }) = pending else {
+            return Err(SessionError::Order);
+        };
+        *left = left.checked_sub(part.len()).ok_or(WireError::Length)?;
+        let due = Block { index: product.group.0, count: product.tokens as u32 };
+        if prefix.take(&mut part).is_some_and(|block| block != due) {
+            return Err(WireError::Order.into());
+        }
+        let whole = !part.is_empty() && mode.reveal(product, part, self.y)?;
+        if *left != 0 {
+            return Ok(false);
+        }
+        *frames += 1;
+        if whole {
+            self.finish();
+        }
+        Ok(whole)
+    }
+
+    /// From here on nothing fails and nothing branches on what the host sent.
+    fn finish(&mut self) {
+        let Session { bundle, pending, poison, checks, answered, .. } = &mut *self.session;
+        let Some(Pending { product, checks: of_inputs, .. }) = pending.take() else { return };
+        let residues = bytemuck::cast_slice(self.y).chunks_exact(product.rows);
+        for (mut check, y) in of_inputs.into_iter().zip(residues) {
+            check.add_outputs(bundle.check_seed(), product.group.0, 0, y);
+            check.finish(poison);
+        }
+        self.y.iter_mut().for_each(|y| *y = T::centre(*y as u32));
+        poison.select(self.y);
+        *checks += product.tokens as u32;
+        *answered += 1;
+    }
+}
+
+/// Writes the part of `head` that lies from `first` on in a frame with `bytes` behind it. Returns how many
+/// bytes of the frame `out` takes, and where in it those behind the head go.
+fn head_into<'o>(
+    head: &[u8],
+    bytes: usize,
+    first: usize,
+    out: &'o mut [u8],
+) -> (usize, &'o mut [u8]) {
+    let length = out.len().min((head.len() + bytes).saturating_sub(first));
+    let head = head.get(first..).unwrap_or_default();
+    let (now, rest) = out[..length].split_at_mut(length.min(head.len()));
+    now.copy_from_slice(&head[..now.len()]);
+    (length, rest)
 }

@@ -8,7 +8,7 @@ use device_client::client::Client;
 use device_client::decoder::Decoder;
 use device_client::direct::DirectMemory;
 use device_client::generate::Multiply;
-use device_client::masked::{MaskedSession, frame_bytes, masked_words};
+use device_client::masked::{MaskedSession, masked_words};
 use device_client::prepare::{PrepareMemory, prepare};
 use device_client::prepare_direct::{
     PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
@@ -124,14 +124,13 @@ fn preparing_direct(mut link: Link) -> Vec<u8> {
     let mut store = MemoryStore::new(&CONFIG);
     let rule = preparation_rule::<DirectSet>(&bundle).unwrap();
     let mut residues = vec![0; DirectMemory::words::<DirectSet>()];
-    let mut results = vec![0; DirectMemory::results::<DirectSet>()];
-    let mut noise = vec![0; DirectSet::N];
+    let mut key = vec![0; DirectSet::N];
     let mut words = vec![0; prepare_direct_words(&rule)];
     // The least that suffices, so that replies have several frames.
-    let least = (256..).find(|&bytes| rule.largest_payload(bytes) <= bytes).unwrap();
-    let mut frame = vec![0; HEADER_BYTES + least];
-    let cipher = DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise };
-    let memory = PrepareDirectMemory { cipher, words: &mut words, frame: &mut frame };
+    let least = (256..).find(|&bytes| rule.largest_replies(bytes).0 <= bytes).unwrap();
+    let mut part = vec![0; 300];
+    let cipher = DirectMemory { words: &mut residues, key: &mut key };
+    let memory = PrepareDirectMemory { cipher, words: &mut words, part: &mut part };
     let ended = now(prepare_direct::<DirectSet, Scalar, _, _, _>(
         &mut link,
         &bundle,
@@ -139,9 +138,11 @@ fn preparing_direct(mut link: Link) -> Vec<u8> {
         &UNITS,
         &mut Rng(1),
         memory,
+        least,
         |_| {},
     ));
-    assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0), "erased");
+    assert!([&words[..], &residues].iter().all(|words| words.iter().all(|&w| w == 0)), "erased");
+    assert!(key.iter().all(|&s| s == 0), "erased");
     assert!(store.put_row(&vec![0; rule.tokens()]).is_err(), "the unit under way is abandoned");
     let held: Vec<u32> = UNITS.iter().map(|&group| store.available(group)).collect();
     let all = vec![rule.tokens() as u32; UNITS.len()];
@@ -189,9 +190,8 @@ fn generating(mut link: Link) -> Vec<u8> {
         (0..shape.rows).for_each(|_| store.put_row(&[1; TOKENS]).unwrap());
         store.finish_unit(true).unwrap();
     }
-    let frame = frame_bytes(&CONFIG, TOKENS).max(256);
     let mut words = vec![0; masked_words(&CONFIG, TOKENS)];
-    let (mut request, mut reply) = (vec![0; frame], vec![0; frame]);
+    let mut part = vec![0; 300];
     let length = Decoder::workspace_len(&CONFIG, TOKENS, TOKENS);
     let (mut floats, mut integers) = (vec![0.0; length.floats], vec![0; length.integers]);
     let id = SessionId([6; 16]);
@@ -199,7 +199,7 @@ fn generating(mut link: Link) -> Vec<u8> {
         MaskedSession::open(&bundle, &mut store, schedule, Set::ID, id, &mut words).unwrap();
     let _ = now(async {
         let connector = Once(Some(&mut link));
-        let mut client = Client::open(session, connector, &mut request, &mut reply).await?;
+        let mut client = Client::open(session, connector, &mut part).await?;
         let mut decoder =
             Decoder::new(&bundle, TOKENS, TOKENS, &mut floats, &mut integers).unwrap();
         decoder.begin(&[3, 4], 0).unwrap();

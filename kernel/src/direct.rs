@@ -6,11 +6,15 @@
 //!
 //! | step | who | function |
 //! |---|---|---|
-//! | evaluation keys of a session | device | [`evaluation_key_body_into`] |
-//! | encryption | device | [`encrypt_seeded_into`](crate::glwe::encrypt_seeded_into) |
+//! | evaluation keys of a session | device | [`evaluation_key_limb_into`] |
+//! | encryption | device | [`encrypt_limb_into`] |
 //! | trace product | host | an accelerator |
 //! | modulus switch | host | [`switch_into`] |
-//! | decryption | device | [`decrypt_switched_into`] |
+//! | decryption | device | [`SwitchedResult`], or [`decrypt_switched_into`] |
+//!
+//! The device's steps go limb by limb, and number by number, under a key that is transformed again for
+//! each limb: no buffer holds more than one ring element modulo one limb, and decryption needs two and the
+//! key's.
 //!
 //! The plaintext modulus is t, a limb of q: a message m is encoded as `(q / t) m`. The answer's modulus
 //! is no multiple of t, and key switches are noisy, so unlike in masked mode decryption may fail; how
@@ -29,12 +33,13 @@
 //! ```
 //! use kernel::accel::ring::{Ciphertexts, RingAccelerator, automorphisms};
 //! use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
-//! use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
-//! use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
+//! use kernel::direct::{
+//!     TernaryKey, decrypt_switched_into, encrypt_limb_into, evaluation_key_limb_into, key_coordinate,
+//! };
 //! use kernel::params::{DirectSet, InsecureDirect64 as Set, Limbs, ParameterSet};
 //! use kernel::prime::{Prime, T};
 //! use kernel::ring::Scalar;
-//! use kernel::stream::{Label, Seed};
+//! use kernel::stream::{Label, Seed, centred_binomial};
 //! use kernel::trace::Layout;
 //!
 //! // The model is public: two rows of three weights.
@@ -55,17 +60,18 @@
 //! let session = Seed::from_bytes([1; 32]); // in earnest from Seed::random, and used once
 //! let key_seed = session.derive(Label::EvaluationKey);
 //! let (public, key_public) = (session.derive_public(), key_seed.derive_public());
-//! let mut words = vec![0; SecretKey::<Set>::WORDS];
-//! let key = SecretKey::<Set>::generate::<Scalar>(&session, &mut words)?;
-//! let mut scratch = EncryptScratch { mask: &mut [0; Set::N], noise: &mut [0; Set::N] };
+//! let mut coefficients = [0; Set::N];
+//! let key = TernaryKey::<Set>::generate(&session, &mut coefficients)?;
+//! let (mut noise, mut scratch) = ([0; Set::N], [0; Set::N]);
 //! let keys = host.open_keys(Set::ID, &key_public)?;
 //! let limbs = <Set as ParameterSet>::Chain::COUNT;
 //! for sigma in automorphisms(&[layout]) {
 //!     let mut bodies = vec![0; Set::GADGET * Set::BODY_WORDS];
 //!     for (block, body) in bodies.chunks_exact_mut(Set::N).enumerate() {
 //!         let (element, limb) = (block / limbs, block % limbs);
-//!         evaluation_key_body_into::<Set, Scalar>(
-//!             &key, &key_seed, &key_public, sigma, element, limb, body, &mut scratch,
+//!         centred_binomial(&key_seed, key_coordinate::<Set>(sigma, element), &mut noise);
+//!         evaluation_key_limb_into::<Set, Scalar>(
+//!             &key, &key_public, sigma, element, limb, &noise, body, &mut scratch,
 //!         )?;
 //!     }
 //!     host.add_key(keys, sigma, &bodies)?;
@@ -78,9 +84,11 @@
 //!     message[layout.input_exponent(j, 0)] = T::mul(T::from_i32(x), layout.normaliser::<T>());
 //! }
 //! let mut body = [0; Set::BODY_WORDS];
-//! encrypt_seeded_into::<Set, Scalar>(
-//!     &key, &session, &public, 0, &message, &mut body, &mut scratch,
-//! )?;
+//! centred_binomial(&session, 0, &mut noise);
+//! for (limb, body) in body.chunks_exact_mut(Set::N).enumerate() {
+//!     body.copy_from_slice(&message);
+//!     encrypt_limb_into::<Set, Scalar>(&key, &public, 0, limb, &noise, body, &mut scratch)?;
+//! }
 //!
 //! // Host: it knows the body, and the mask by its seed.
 //! let input = Ciphertexts { seed: &public, first: 0, bodies: &body };
@@ -89,22 +97,26 @@
 //!
 //! // Device: the answer. Whether it is right, the linear check says: see kernel::check.
 //! let (mut y, places) = ([0; 2], (0..2).map(|i| layout.output_exponent(i, 0)));
-//! let mut work = [0; 2 * Set::N];
+//! let mut work = [0; 3 * Set::N];
 //! decrypt_switched_into::<Set, Scalar>(&key, &masks, &bodies, places, &mut y, &mut work)?;
 //! assert_eq!(y.map(T::centre), [3 * 1000 + 100 * 7, 1000 - 7 + 127 * 12_345]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod decrypt;
+mod encrypt;
 mod evaluation_key;
+mod key;
 mod modulus_switch;
 pub mod noise;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use decrypt::decrypt_switched_into;
-pub use evaluation_key::{evaluation_key_body_into, key_coordinate};
+pub use decrypt::{SwitchedResult, decrypt_switched_into};
+pub use encrypt::encrypt_limb_into;
+pub use evaluation_key::{evaluation_key_limb_into, key_coordinate};
+pub use key::TernaryKey;
 pub use modulus_switch::{BODY_BITS, MASK_BITS, switch_into};
 pub use shape::{DirectShape, LimbShape, MAX_LIMBS};
 

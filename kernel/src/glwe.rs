@@ -98,7 +98,7 @@ pub use secret::SecretKey;
 pub use switched::{SWITCHED_BODY_BITS, SWITCHED_MASK_BITS, switch_row};
 
 pub(crate) use decrypt::phase;
-pub(crate) use key_block::KeyBlock;
+pub(crate) use key_block::{KeyBlock, add_mask_times_key};
 
 /// A buffer that does not have the length that the parameter set asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

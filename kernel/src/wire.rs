@@ -48,7 +48,8 @@ mod rows;
 mod tests;
 
 pub use bits::{
-    direct_payloads, pack_bits, pack_body, packed_bits_len, result_bytes, unpack_bits, unpack_body,
+    BitReader, direct_payloads, pack_bits, pack_bits_part, pack_body, packed_bits_len,
+    result_bytes, unpack_bits, unpack_body,
 };
 pub use header::{FrameType, HEADER_BYTES, Header, MAX_PAYLOAD, SessionId, VERSION};
 pub use message::{

@@ -6,13 +6,13 @@ use accel_cpu::Simd;
 use anyhow::Result;
 use kernel::bundle::CHECK_REPETITIONS;
 use kernel::check::{LinearCheck, Poison};
-use kernel::direct::{BODY_BITS, MASK_BITS, decrypt_switched_into};
+use kernel::direct::{BODY_BITS, MASK_BITS, TernaryKey, decrypt_switched_into, encrypt_limb_into};
 use kernel::glwe::{EncryptScratch, LengthError, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::mask::{centre_into, mask_assign, unmask_assign};
 use kernel::model::GroupShape;
 use kernel::params::{Direct4096, Limbs, Masked256x16, MaskedSet, ParameterSet};
 use kernel::prime::{Prime, T};
-use kernel::stream::{Seed, one_time_mask};
+use kernel::stream::{Seed, centred_binomial, one_time_mask};
 
 /// The set of an offline unit.
 pub(super) type Unit = Masked256x16;
@@ -85,14 +85,26 @@ fn masked(seed: &Seed, times: &mut Times) -> Result<(), LengthError> {
 
 fn direct(seed: &Seed, times: &mut Times) -> Result<(), LengthError> {
     type S = Direct4096;
-    let mut words = vec![0; SecretKey::<S>::WORDS];
-    let key = SecretKey::<S>::generate::<Simd>(seed, &mut words)?;
-    encrypt(&key, seed, &mut times.direct_encrypt)?;
+    let mut coefficients = vec![0; S::N];
+    let key = TernaryKey::<S>::generate(seed, &mut coefficients)?;
+    let (public, message) = (seed.derive_public(), message(S::N));
+    let (mut noise, mut body, mut scratch) = (vec![0; S::N], vec![0; S::N], vec![0; 3 * S::N]);
+    let limbs = <S as ParameterSet>::Chain::COUNT;
+    times.direct_encrypt.time(TOGETHER, || {
+        (0..TOGETHER as u64).try_for_each(|j| {
+            centred_binomial(seed, j, &mut noise);
+            (0..limbs).try_for_each(|limb| {
+                body.copy_from_slice(&message);
+                let scratch = &mut scratch[..S::N];
+                encrypt_limb_into::<S, Simd>(&key, &public, j, limb, &noise, &mut body, scratch)
+            })
+        })
+    })?;
     let numbers = |bits: u32| -> Vec<u64> {
         (0..S::N as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)).collect()
     };
     let (mask, bodies) = (numbers(MASK_BITS), numbers(BODY_BITS));
-    let (mut out, mut scratch) = (vec![0; S::N], vec![0; 2 * S::N]);
+    let mut out = vec![0; S::N];
     times.direct_decrypt.time(TOGETHER, || {
         (0..TOGETHER).try_for_each(|_| {
             let places = 0..S::N;

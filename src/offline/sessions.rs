@@ -5,6 +5,7 @@ use super::{Means, Set};
 use crate::distrust::Host;
 use crate::entropy::SystemEntropy;
 use crate::link::Link;
+use crate::online::PART_BYTES;
 use crate::progress;
 use crate::report::Phase;
 use accel_cpu::Simd;
@@ -12,8 +13,7 @@ use anyhow::{Context, Result, bail};
 use device_client::direct::DirectMemory;
 use device_client::prepare::{PrepareEvent, PrepareMemory, prepare, prepare_frame_bytes};
 use device_client::prepare_direct::{
-    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
-    prepare_direct_words,
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
 };
 use device_client::store::CorrelationStore;
 use device_client::unit::{MaskSource, UnitForm, UnitWorkspace, unit_words};
@@ -117,15 +117,13 @@ async fn direct(
 ) -> Result<()> {
     let rule = preparation_rule::<Set>(bundle).context("a model without this method")?;
     let link = connect(host).await?;
-    let mut residues = vec![0; DirectMemory::words::<Set>()];
-    let mut results = vec![0; DirectMemory::results::<Set>()];
-    let mut noise = vec![0; Set::N];
+    let (mut residues, mut key) = (vec![0; DirectMemory::words::<Set>()], vec![0; Set::N]);
     let mut words = vec![0; prepare_direct_words(&rule)];
-    let mut frame = vec![0; prepare_direct_frame_bytes(&rule)];
+    let mut buffer = vec![0; PART_BYTES];
     let memory = PrepareDirectMemory {
-        cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
+        cipher: DirectMemory { words: &mut residues, key: &mut key },
         words: &mut words,
-        frame: &mut frame,
+        part: &mut buffer,
     };
     let (units, bar) = (part.groups(), progress::bytes("preparing", part.bytes()));
     let result = prepare_direct::<Set, Simd, _, _, _>(
@@ -135,6 +133,7 @@ async fn direct(
         &units,
         &mut SystemEntropy,
         memory,
+        MAX_PAYLOAD,
         observe(host, phase, &bar),
     )
     .await;

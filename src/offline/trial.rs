@@ -6,11 +6,14 @@ use accel_cpu::Simd;
 use anyhow::{Result, bail};
 use device_client::prepare_direct::preparation_rule;
 use kernel::bundle::DeviceBundle;
-use kernel::direct::{MASK_BITS, decrypt_switched_into, evaluation_key_body_into};
+use kernel::direct::{
+    MASK_BITS, TernaryKey, decrypt_switched_into, encrypt_limb_into, evaluation_key_limb_into,
+    key_coordinate,
+};
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, RowDecryptor, SecretKey, encrypt_seeded_into};
-use kernel::params::{MaskedSet, ParameterSet};
-use kernel::stream::{Label, Seed};
+use kernel::params::{Limbs, MaskedSet, ParameterSet};
+use kernel::stream::{Label, Seed, centred_binomial};
 use kernel::wire::RowForm;
 use kernel::with_masked_set;
 use std::time::Instant;
@@ -95,45 +98,44 @@ fn masked<S: MaskedSet>(keys: u8) -> Result<(Rates, f64)> {
     Ok((Rates { encrypt, decrypt, key: 0.0 }, switched))
 }
 
+/// Limbs of a ciphertext in direct mode.
+const LIMBS: usize = <Set as ParameterSet>::Chain::COUNT;
+
 fn direct() -> Result<Rates> {
     let seed = Seed::random(&mut SystemEntropy)?;
     let (public, key_seed) = (seed.derive_public(), seed.derive(Label::EvaluationKey));
     let key_public = key_seed.derive_public();
-    let mut key = vec![0; SecretKey::<Set>::WORDS];
-    let key = SecretKey::<Set>::generate::<Simd>(&seed, &mut key)?;
-    let message = vec![0; Set::N];
-    let mut body = vec![0; Set::BODY_WORDS];
-    let (mut mask, mut noise) = (vec![0; Set::N], vec![0; Set::N]);
+    let mut key = vec![0; Set::N];
+    let key = TernaryKey::<Set>::generate(&seed, &mut key)?;
+    let (mut body, mut scratch) = (vec![0; Set::N], vec![0; 3 * Set::N]);
+    let mut noise = vec![0; Set::N];
     let encrypt = seconds(|coordinate| {
-        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-        Ok(encrypt_seeded_into::<Set, Simd>(
-            &key,
-            &seed,
-            &public,
-            coordinate,
-            &message,
-            &mut body,
-            &mut scratch,
-        )?)
+        let coordinate = coordinate as u64;
+        centred_binomial(&seed, coordinate, &mut noise);
+        (0..LIMBS).try_for_each(|limb| {
+            let scratch = &mut scratch[..Set::N];
+            Ok(encrypt_limb_into::<Set, Simd>(
+                &key, &public, coordinate, limb, &noise, &mut body, scratch,
+            )?)
+        })
     })?;
     let sigma = Automorphism::new(Set::N, 5);
     let key_seconds = seconds(|element| {
-        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-        body.chunks_exact_mut(Set::N).enumerate().try_for_each(|(limb, body)| {
-            Ok(evaluation_key_body_into::<Set, Simd>(
+        centred_binomial(&key_seed, key_coordinate::<Set>(sigma, element), &mut noise);
+        (0..LIMBS).try_for_each(|limb| {
+            Ok(evaluation_key_limb_into::<Set, Simd>(
                 &key,
-                &key_seed,
                 &key_public,
                 sigma,
                 element,
                 limb,
-                body,
-                &mut scratch,
+                &noise,
+                &mut body,
+                &mut scratch[..Set::N],
             )?)
         })
     })?;
     let (switched, mut out) = (vec![1_u64 << (MASK_BITS - 2); Set::N], vec![0; Set::N]);
-    let mut scratch = vec![0; 2 * Set::N];
     let decrypt = seconds(|_| {
         Ok(decrypt_switched_into::<Set, Simd>(
             &key,

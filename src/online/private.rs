@@ -1,5 +1,5 @@
 use super::link::TcpConnector;
-use super::{Run, Transcript};
+use super::{PART_BYTES, Run, Transcript};
 use crate::cli::Mode;
 use crate::distrust::Host;
 use crate::entropy::SystemEntropy;
@@ -8,11 +8,9 @@ use crate::report::{Cheated, Phase};
 use accel_cpu::Simd;
 use anyhow::{Context, Result, anyhow};
 use device_client::client::Client;
-use device_client::direct::{
-    DirectMemory, DirectSession, direct_fitting_chunk, direct_frame_bytes,
-};
+use device_client::direct::{DirectMemory, DirectSession, direct_fitting_chunk};
 use device_client::generate::Event;
-use device_client::masked::{MaskedSession, fitting_chunk, frame_bytes, masked_words};
+use device_client::masked::{MaskedSession, fitting_chunk, masked_words};
 use device_client::mixed::{MixedSession, masked_products};
 use device_client::session::{self, Session};
 use device_client::store::CorrelationStore;
@@ -42,24 +40,12 @@ impl Mode {
 }
 
 impl Run<'_> {
-    /// Bytes of the largest frame of a session.
-    fn frame_bytes(&self, mode: Mode) -> usize {
-        let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
-        let masked = if mode.is_masked() { frame_bytes(config, chunk) } else { 0 };
-        let direct = if mode.is_direct() { direct_frame_bytes::<Set>(config, chunk) } else { 0 };
-        masked.max(direct).max(256)
-    }
-
     /// Bytes of an online session's buffers.
     pub(crate) fn session_memory(&self, mode: Mode) -> usize {
         let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
         let masked = if mode.is_masked() { 4 * masked_words(config, chunk) } else { 0 };
-        let direct = if mode.is_direct() {
-            4 * DirectMemory::words::<Set>() + 8 * DirectMemory::results::<Set>() + Set::N
-        } else {
-            0
-        };
-        masked + direct + 2 * self.frame_bytes(mode)
+        let direct = if mode.is_direct() { DirectMemory::bytes::<Set>() } else { 0 };
+        masked + direct + PART_BYTES
     }
 
     /// The run through a host that sees noise. In mixed mode `store` says how much is masked, at most
@@ -83,11 +69,8 @@ impl Run<'_> {
             return self.over(host, mode, session, observe).await;
         }
         let seed = Seed::random(&mut SystemEntropy)?;
-        let mut residues = vec![0; DirectMemory::words::<Set>()];
-        let mut results = vec![0; DirectMemory::results::<Set>()];
-        let mut noise = vec![0; Set::N];
-        let memory =
-            DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise };
+        let (mut residues, mut key) = (vec![0; DirectMemory::words::<Set>()], vec![0; Set::N]);
+        let memory = DirectMemory { words: &mut residues, key: &mut key };
         if mode == Mode::Direct {
             let session: DirectSession<'_, Set, Simd> =
                 DirectSession::open(bundle, schedule, id, seed, memory)?;
@@ -108,12 +91,11 @@ impl Run<'_> {
         session: Session<'_, M>,
         mut observe: impl FnMut(&Event<'_>),
     ) -> Result<(Transcript, Phase)> {
-        let mut request = vec![0; self.frame_bytes(mode)];
-        let mut reply = vec![0; self.frame_bytes(mode)];
+        let mut part = vec![0; PART_BYTES];
         let pace = Pace::new(self.pace);
         let connector = TcpConnector::new(host.address(), &pace).await?;
         let started = Instant::now();
-        let mut client = Client::open(session, connector, &mut request, &mut reply)
+        let mut client = Client::open(session, connector, &mut part)
             .await
             .with_context(|| format!("opening a session with {}", host.address()))?;
         let (opening_up, _) = client.bytes();

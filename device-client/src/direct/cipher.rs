@@ -1,17 +1,18 @@
 use super::DirectMemory;
-use super::memory::Work;
+use super::memory::{Encrypting, Work};
 use core::marker::PhantomData;
 use kernel::direct::{
-    BODY_BITS, DirectShape, MASK_BITS, decrypt_switched_into, evaluation_key_body_into,
+    BODY_BITS, DirectShape, MASK_BITS, TernaryKey, encrypt_limb_into, evaluation_key_limb_into,
+    key_coordinate,
 };
 use kernel::galois::Automorphism;
-use kernel::glwe::{EncryptScratch, LengthError, SecretKey, encrypt_seeded_into};
+use kernel::glwe::LengthError;
 use kernel::params::DirectSet;
 use kernel::ring::RingOps;
-use kernel::stream::{Label, PublicSeed, Seed};
+use kernel::stream::{Label, PublicSeed, Seed, centred_binomial};
 use kernel::trace::Layout;
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, Block, DirectSeeds, WireError, pack_body, packed_bits_len, unpack_bits,
+    BLOCK_PREFIX_BYTES, BitReader, Block, DirectSeeds, WireError, pack_bits_part, packed_bits_len,
 };
 
 /// Evaluation keys of a session, at most: those of three layouts, and of the folds.
@@ -22,7 +23,7 @@ const MAX_KEYS: usize = 128;
 pub(crate) enum CipherError {
     /// Memory, or a list of keys, that does not have its length.
     Memory,
-    /// What the host sent, or the room of a frame.
+    /// What the host sent, or a part that is none.
     Wire(WireError),
 }
 
@@ -38,18 +39,35 @@ impl From<LengthError> for CipherError {
     }
 }
 
-/// A session's key, its evaluation keys and its ciphertexts.
+/// What a body is of.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum What {
+    /// A message: its ciphertext's coordinate.
+    Message(u64),
+    /// An element of an evaluation key.
+    Key(Automorphism, usize),
+}
+
+/// A session's key, its evaluation keys and its ciphertexts, out and in, in parts.
+///
+/// A body is a function of the session's seed, of its place and of its message: any part of it can be
+/// made at any time, and again. Parts in order are cheap: a limb is kept until another is needed.
 pub(crate) struct Cipher<'a, S: DirectSet, R: RingOps> {
     seed: Seed,
     public: PublicSeed,
     key_seed: Seed,
     key_public: PublicSeed,
-    key: SecretKey<'a, S>,
+    key: TernaryKey<'a, S>,
     /// Whose keys the host needs.
     keys: heapless::Vec<Automorphism, MAX_KEYS>,
     work: Work<'a>,
-    /// Ciphertexts encrypted so far: the coordinate of the next.
-    ciphertexts: usize,
+    /// The body and the limb that are in the memory, and its noise.
+    held: Option<(What, usize)>,
+    /// Ciphertexts so far: the coordinate of the next.
+    ciphertexts: u64,
+    /// The result that is coming in: its bits, and how many of its numbers are there.
+    reader: BitReader,
+    numbers: usize,
     ring: PhantomData<R>,
 }
 
@@ -65,18 +83,30 @@ impl<'a, S: DirectSet, R: RingOps> Cipher<'a, S, R> {
             keys.push(sigma).map_err(|_| CipherError::Memory)?;
         }
         let (key, work) = memory.split::<S>().ok_or(CipherError::Memory)?;
-        let key = SecretKey::generate::<R>(&seed, key)?;
+        let key = TernaryKey::generate(&seed, key)?;
         let (public, key_seed) = (seed.derive_public(), seed.derive(Label::EvaluationKey));
         let key_public = key_seed.derive_public();
-        let (ciphertexts, ring) = (0, PhantomData);
-        Ok(Self { seed, public, key_seed, key_public, key, keys, work, ciphertexts, ring })
+        Ok(Self {
+            seed,
+            public,
+            key_seed,
+            key_public,
+            key,
+            keys,
+            work,
+            held: None,
+            ciphertexts: 0,
+            reader: BitReader::default(),
+            numbers: 0,
+            ring: PhantomData,
+        })
     }
 
     pub(crate) const fn seeds(&self) -> DirectSeeds {
         DirectSeeds { ciphertexts: self.public.0, keys: self.key_public.0 }
     }
 
-    pub(crate) const fn ciphertexts(&self) -> usize {
+    pub(crate) const fn ciphertexts(&self) -> u64 {
         self.ciphertexts
     }
 
@@ -85,95 +115,153 @@ impl<'a, S: DirectSet, R: RingOps> Cipher<'a, S, R> {
         (self.keys.len() * S::GADGET) as u32
     }
 
-    /// Writes the payload of frame `index` of the keys, the same each time, and returns its length.
-    pub(crate) fn key_frame(
-        &mut self,
-        index: u32,
-        payload: &mut [u8],
-    ) -> Result<usize, CipherError> {
-        let (key, element) = (index as usize / S::GADGET, index as usize % S::GADGET);
-        let sigma = *self.keys.get(key).ok_or(CipherError::Memory)?;
-        let shape = DirectShape::of_set::<S>();
-        let length = BLOCK_PREFIX_BYTES + shape.body_bytes();
-        let payload = payload.get_mut(..length).ok_or(WireError::Length)?;
-        let (prefix, packed) = payload.split_at_mut(BLOCK_PREFIX_BYTES);
-        prefix.copy_from_slice(&Block { index: sigma.exponent(), count: element as u32 }.encode());
-        let body = &mut self.work.residues[..S::BODY_WORDS];
-        let mut scratch = EncryptScratch { mask: self.work.mask, noise: self.work.noise };
-        for (limb, body) in body.chunks_exact_mut(S::N).enumerate() {
-            evaluation_key_body_into::<S, R>(
-                &self.key,
-                &self.key_seed,
-                &self.key_public,
-                sigma,
-                element,
-                limb,
-                body,
-                &mut scratch,
-            )?;
-        }
-        pack_body(&shape, body, packed)?;
-        Ok(length)
+    /// Payload bytes of each of their frames.
+    pub(crate) fn key_bytes() -> usize {
+        BLOCK_PREFIX_BYTES + DirectShape::of_set::<S>().body_bytes()
     }
 
-    /// Encrypts the message that `fill` writes over N zeros, and packs its body.
-    pub(crate) fn encrypt(
+    /// Writes the bytes from `first` on of the payload of frame `index` of the keys, the same each time.
+    pub(crate) fn key_part(
         &mut self,
-        fill: impl FnOnce(&mut [u32]),
-        packed: &mut [u8],
+        index: u32,
+        first: usize,
+        out: &mut [u8],
     ) -> Result<(), CipherError> {
-        let (message, body) = self.work.residues.split_at_mut(S::N);
-        let body = &mut body[..S::BODY_WORDS];
-        message.fill(0);
-        fill(message);
-        let mut scratch = EncryptScratch { mask: self.work.mask, noise: self.work.noise };
-        encrypt_seeded_into::<S, R>(
-            &self.key,
-            &self.seed,
-            &self.public,
-            self.ciphertexts,
-            message,
-            body,
-            &mut scratch,
-        )?;
-        pack_body(&DirectShape::of_set::<S>(), body, packed)?;
-        self.ciphertexts += 1;
+        let (key, element) = (index as usize / S::GADGET, index as usize % S::GADGET);
+        let sigma = *self.keys.get(key).ok_or(CipherError::Memory)?;
+        let prefix = Block { index: sigma.exponent(), count: element as u32 }.encode();
+        let prefix = prefix.get(first..).unwrap_or_default();
+        let (head, body) = out.split_at_mut(out.len().min(prefix.len()));
+        head.copy_from_slice(&prefix[..head.len()]);
+        let first = first.saturating_sub(BLOCK_PREFIX_BYTES);
+        self.part(What::Key(sigma, element), first, body, |_| {})
+    }
+
+    /// Takes the coordinates of `count` ciphertexts, of which it returns the first.
+    pub(crate) const fn reserve(&mut self, count: usize) -> u64 {
+        let first = self.ciphertexts;
+        self.ciphertexts += count as u64;
+        first
+    }
+
+    /// Writes the bytes from `first` on of the packed body of ciphertext `coordinate`, whose message
+    /// `fill` writes over N zeros.
+    ///
+    /// *Security*: under one coordinate the message is always the same.
+    pub(crate) fn message_part(
+        &mut self,
+        coordinate: u64,
+        first: usize,
+        out: &mut [u8],
+        fill: impl FnMut(&mut [u32]),
+    ) -> Result<(), CipherError> {
+        self.part(What::Message(coordinate), first, out, fill)
+    }
+
+    fn part(
+        &mut self,
+        what: What,
+        mut first: usize,
+        mut out: &mut [u8],
+        mut fill: impl FnMut(&mut [u32]),
+    ) -> Result<(), CipherError> {
+        for (limb, shape) in DirectShape::of_set::<S>().limbs().iter().enumerate() {
+            let bytes = packed_bits_len(shape.bits, S::N);
+            let here = out.len().min(bytes.saturating_sub(first));
+            let (now, later) = out.split_at_mut(here);
+            if !now.is_empty() {
+                self.make(what, limb, &mut fill)?;
+                pack_bits_part(shape.bits, self.work.encrypting::<S>().body, first, now)?;
+            }
+            (first, out) = (first.saturating_sub(bytes), later);
+        }
+        if out.is_empty() { Ok(()) } else { Err(WireError::Length.into()) }
+    }
+
+    /// Brings a limb of a body into the memory.
+    fn make(
+        &mut self,
+        what: What,
+        limb: usize,
+        fill: &mut impl FnMut(&mut [u32]),
+    ) -> Result<(), CipherError> {
+        if self.held == Some((what, limb)) {
+            return Ok(());
+        }
+        let has_noise = self.held.is_some_and(|(held, _)| held == what);
+        self.held = None;
+        let Encrypting { body, key: scratch, noise } = self.work.encrypting::<S>();
+        match what {
+            What::Message(coordinate) => {
+                if !has_noise {
+                    centred_binomial(&self.seed, coordinate, noise);
+                }
+                // The message is in the first limb alone.
+                if limb == 0 {
+                    body.fill(0);
+                    fill(body);
+                }
+                let (key, public) = (&self.key, &self.public);
+                encrypt_limb_into::<S, R>(key, public, coordinate, limb, noise, body, scratch)?;
+            }
+            What::Key(sigma, element) => {
+                if !has_noise {
+                    centred_binomial(&self.key_seed, key_coordinate::<S>(sigma, element), noise);
+                }
+                evaluation_key_limb_into::<S, R>(
+                    &self.key,
+                    &self.key_public,
+                    sigma,
+                    element,
+                    limb,
+                    noise,
+                    body,
+                    scratch,
+                )?;
+            }
+        }
+        self.held = Some((what, limb));
         Ok(())
     }
 
-    /// Decrypts one result: `rows` outputs for each token of the layout.
-    pub(crate) fn decrypt(
-        &mut self,
-        layout: &Layout,
-        packed: &[u8],
-    ) -> Result<&mut [u32], CipherError> {
-        let split = packed_bits_len(MASK_BITS, S::N);
-        let (mask, body) = packed.split_at_checked(split).ok_or(WireError::Length)?;
-        let outputs = layout.rows() * layout.tokens();
-        let (masks, bodies) = self.work.results.split_at_mut(S::N);
-        let bodies = &mut bodies[..outputs];
-        take(MASK_BITS, mask, masks)?;
-        take(BODY_BITS, body, bodies)?;
-        let places =
-            (0..outputs).map(|at| layout.output_exponent(at % layout.rows(), at / layout.rows()));
-        let (message, scratch) = self.work.residues.split_at_mut(S::N);
-        let (message, scratch) = (&mut message[..outputs], &mut scratch[..2 * S::N]);
-        decrypt_switched_into::<S, R>(&self.key, masks, bodies, places, message, scratch)?;
-        Ok(message)
+    /// Takes bytes of a result off `bytes`: the first of another one, or the next. Returns whether it is
+    /// whole: then it is [there](Self::output) until more are taken.
+    pub(crate) fn take(&mut self, layout: &Layout, bytes: &mut &[u8]) -> Result<bool, CipherError> {
+        self.held = None;
+        let (mut result, scratch) = self.work.decrypting::<S>().ok_or(CipherError::Memory)?;
+        while self.numbers < S::N {
+            let Some(number) = self.reader.next(MASK_BITS, bytes) else { return Ok(false) };
+            result.put_mask(self.numbers, number);
+            self.numbers += 1;
+            if self.numbers == S::N {
+                self.reader.end()?;
+                result.multiply::<R>(&self.key, scratch)?;
+            }
+        }
+        let rows = layout.rows();
+        while self.numbers < S::N + rows * layout.tokens() {
+            let Some(number) = self.reader.next(BODY_BITS, bytes) else { return Ok(false) };
+            let at = self.numbers - S::N;
+            result.put_body(layout.output_exponent(at % rows, at / rows), number);
+            self.numbers += 1;
+        }
+        self.reader.end()?;
+        self.numbers = 0;
+        Ok(true)
     }
 
-    /// Erases what was decrypted.
+    /// The outputs `(row, token)` of the result that is whole.
+    pub(crate) fn outputs(&mut self, layout: &Layout) -> impl Fn(usize, usize) -> u32 {
+        let result = self.work.decrypting::<S>().map(|(result, _)| result);
+        move |row, token| {
+            let exponent = layout.output_exponent(row, token);
+            result.as_ref().map_or(0, |result| result.message(exponent))
+        }
+    }
+
+    /// Erases what was encrypted and decrypted, and forgets the part of a result that has come.
     pub(crate) fn erase(&mut self) {
         self.work.erase();
+        (self.held, self.reader, self.numbers) = (None, BitReader::default(), 0);
     }
-}
-
-fn take(bits: u32, bytes: &[u8], out: &mut [u64]) -> Result<(), WireError> {
-    let count = out.len();
-    let mut words = out.iter_mut();
-    unpack_bits(bits, count, bytes, |number| {
-        if let Some(word) = words.next() {
-            *word = number;
-        }
-    })
 }

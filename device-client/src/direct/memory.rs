@@ -1,20 +1,17 @@
 use super::plan;
 use crate::session::MAX_CHUNK;
-use kernel::direct::DirectShape;
-use kernel::glwe::SecretKey;
+use kernel::direct::{DirectShape, SwitchedResult};
 use kernel::model::{GroupKind, GroupShape, ModelConfig};
-use kernel::params::DirectSet;
-use kernel::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD};
+use kernel::params::{Direct4096, DirectSet};
+use kernel::wire::{BLOCK_PREFIX_BYTES, MAX_PAYLOAD};
 use zeroize::Zeroize;
 
-/// The memory of a session in direct mode.
+/// The memory of a session in direct mode, [`Self::bytes`] bytes: 52 KiB at N = 4096.
 pub struct DirectMemory<'a> {
-    /// [`Self::words`] words: the key, and residues.
+    /// [`Self::words`] words: ring elements modulo one limb.
     pub words: &'a mut [u32],
-    /// [`Self::results`] numbers: a result on its way in.
-    pub results: &'a mut [u64],
-    /// N bytes: noise.
-    pub noise: &'a mut [i8],
+    /// N bytes: the key.
+    pub key: &'a mut [i8],
 }
 
 impl core::fmt::Debug for DirectMemory<'_> {
@@ -23,13 +20,38 @@ impl core::fmt::Debug for DirectMemory<'_> {
     }
 }
 
-/// What of the memory is worked in.
+impl<'a> DirectMemory<'a> {
+    /// Words of [`DirectMemory::words`].
+    #[must_use]
+    pub const fn words<S: DirectSet>() -> usize {
+        3 * S::N
+    }
+
+    /// Bytes in all.
+    #[must_use]
+    pub const fn bytes<S: DirectSet>() -> usize {
+        size_of::<u32>() * Self::words::<S>() + S::N
+    }
+
+    /// The key's bytes, and the rest; `None` if a length is wrong.
+    pub(super) fn split<S: DirectSet>(self) -> Option<(&'a mut [i8], Work<'a>)> {
+        let fits = self.words.len() == Self::words::<S>() && self.key.len() == S::N;
+        fits.then_some((self.key, Work { words: self.words }))
+    }
+}
+
+// A controller has 96 KiB for all of the protocol: 16 KiB are a socket's, and some a link's.
+const _: () = assert!(DirectMemory::bytes::<Direct4096>() <= 52 * 1024);
+
+/// Three ring elements modulo one limb, which are
+///
+/// | | encryption | decryption |
+/// |---|---|---|
+/// | 0 | the message, then the body | the mask modulo the first limb, then the message |
+/// | 1 | the key | the mask modulo the second limb |
+/// | 2 | the noise, a byte each | the key |
 pub(super) struct Work<'a> {
-    /// A message, then a body or what decryption works in.
-    pub(super) residues: &'a mut [u32],
-    pub(super) mask: &'a mut [u32],
-    pub(super) results: &'a mut [u64],
-    pub(super) noise: &'a mut [i8],
+    words: &'a mut [u32],
 }
 
 impl Drop for Work<'_> {
@@ -38,48 +60,37 @@ impl Drop for Work<'_> {
     }
 }
 
+/// What encryption works in.
+pub(super) struct Encrypting<'w> {
+    pub(super) body: &'w mut [u32],
+    pub(super) key: &'w mut [u32],
+    pub(super) noise: &'w mut [i8],
+}
+
 impl Work<'_> {
-    /// Erases what was decrypted.
     pub(super) fn erase(&mut self) {
-        self.residues.zeroize();
-    }
-}
-
-/// Words to work in: a message and a body, which is longer than what decryption needs.
-const fn work_words<S: DirectSet>() -> usize {
-    S::N + if S::BODY_WORDS > 2 * S::N { S::BODY_WORDS } else { 2 * S::N }
-}
-
-impl<'a> DirectMemory<'a> {
-    /// Words of [`DirectMemory::words`].
-    #[must_use]
-    pub const fn words<S: DirectSet>() -> usize {
-        SecretKey::<S>::WORDS + work_words::<S>() + S::N
+        self.words.zeroize();
     }
 
-    /// Numbers of [`DirectMemory::results`].
-    #[must_use]
-    pub const fn results<S: DirectSet>() -> usize {
-        2 * S::N
+    pub(super) fn encrypting<S: DirectSet>(&mut self) -> Encrypting<'_> {
+        let (body, rest) = self.words.split_at_mut(S::N);
+        let (key, rest) = rest.split_at_mut(S::N);
+        let noise = &mut bytemuck::cast_slice_mut(rest)[..S::N];
+        Encrypting { body, key, noise }
     }
 
-    /// The key's words, and the rest; `None` if a length is wrong.
-    pub(super) fn split<S: DirectSet>(self) -> Option<(&'a mut [u32], Work<'a>)> {
-        let fits = self.words.len() == Self::words::<S>()
-            && self.results.len() == Self::results::<S>()
-            && self.noise.len() == S::N;
-        if !fits {
-            return None;
-        }
-        let (key, rest) = self.words.split_at_mut(SecretKey::<S>::WORDS);
-        let (residues, mask) = rest.split_at_mut(work_words::<S>());
-        Some((key, Work { residues, mask, results: self.results, noise: self.noise }))
+    /// A result, and what its key is worked on in.
+    pub(super) fn decrypting<S: DirectSet>(
+        &mut self,
+    ) -> Option<(SwitchedResult<'_, S>, &mut [u32])> {
+        let (result, key) = self.words.split_at_mut(2 * S::N);
+        Some((SwitchedResult::new(result).ok()?, key))
     }
 }
 
 /// Payload bytes of the largest frame of any product of a step of `chunk` rows, or of the head, which
 /// has one.
-fn largest_payload<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
+pub(super) fn largest_payload<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
     let set = DirectShape::of_set::<S>();
     let payload = |group| {
         let GroupShape { rows, columns } = config.shape(group)?;
@@ -92,19 +103,12 @@ fn largest_payload<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
     products.max(BLOCK_PREFIX_BYTES + set.body_bytes())
 }
 
-/// Bytes of the largest frame of a session, header included, unless it
-/// [takes less](crate::session::Session::with_max_payload).
-#[must_use]
-pub fn direct_frame_bytes<S: DirectSet>(config: &ModelConfig, chunk: usize) -> usize {
-    let largest = (1..=chunk).map(|chunk| largest_payload::<S>(config, chunk)).max();
-    HEADER_BYTES + largest.unwrap_or(0)
-}
-
 /// The largest chunk up to `wanted` whose requests fit a frame, and single results of its replies.
 #[must_use]
 pub fn direct_fitting_chunk<S: DirectSet>(config: &ModelConfig, wanted: usize) -> usize {
     let wanted = wanted.clamp(1, MAX_CHUNK);
+    // A step of a prompt's end may have fewer rows.
     let fits =
-        |&chunk: &usize| direct_frame_bytes::<S>(config, chunk) <= HEADER_BYTES + MAX_PAYLOAD;
+        |&chunk: &usize| (1..=chunk).all(|rows| largest_payload::<S>(config, rows) <= MAX_PAYLOAD);
     (1..=wanted).rev().find(fits).unwrap_or(1)
 }

@@ -1,3 +1,5 @@
+mod parts;
+
 use super::*;
 use crate::mixed::MixedSession;
 use crate::store::MemoryStore;
@@ -51,16 +53,15 @@ pub(crate) fn bundle_words(bounds: Vec<GroupBounds>) -> (Vec<u64>, usize) {
     (words, file.len())
 }
 
-struct Buffers(Vec<u32>, Vec<u64>, Vec<i8>);
+struct Buffers(Vec<u32>, Vec<i8>);
 
 impl Buffers {
     fn new() -> Self {
-        let words = vec![0; DirectMemory::words::<Direct4096>()];
-        Self(words, vec![0; DirectMemory::results::<Direct4096>()], vec![0; 4096])
+        Self(vec![0; DirectMemory::words::<Direct4096>()], vec![0; 4096])
     }
 
     fn lend(&mut self) -> DirectMemory<'_> {
-        DirectMemory { words: &mut self.0, results: &mut self.1, noise: &mut self.2 }
+        DirectMemory { words: &mut self.0, key: &mut self.1 }
     }
 }
 
@@ -167,7 +168,6 @@ fn chunks_are_bounded_by_requests() {
     ] {
         assert_eq!(direct_fitting_chunk::<Direct4096>(&config, 64), chunk);
         assert_eq!(direct_fitting_chunk::<Direct4096>(&config, 4), 4);
-        let frame = direct_frame_bytes::<Direct4096>(&config, chunk);
-        assert!(frame <= kernel::wire::HEADER_BYTES + MAX_PAYLOAD);
+        assert!(memory::largest_payload::<Direct4096>(&config, chunk) <= MAX_PAYLOAD);
     }
 }

@@ -1,4 +1,5 @@
 mod bounds;
+mod limbs;
 mod misuse;
 mod switch;
 

@@ -17,7 +17,8 @@ pub(crate) struct KeyBlock<'a> {
 }
 
 impl KeyBlock<'_> {
-    /// The body, N residues in the NTT domain; `mask` receives the mask.
+    /// The body, N residues in the NTT domain; `mask` is worked in, and sets how much of the mask is
+    /// expanded at a time.
     pub(crate) fn body_into<P: Prime, R: RingOps>(&self, body: &mut [u32], mask: &mut [u32]) {
         for (b, &e) in body.iter_mut().zip(self.noise) {
             *b = P::from_i64(i64::from(e));
@@ -29,7 +30,24 @@ impl KeyBlock<'_> {
                 *b = P::sub(*b, P::mul(self.factor, image));
             }
         }
-        expand_mask::<P>(self.public, self.coordinate, 0, mask);
-        R::mul_add_assign::<P>(body, mask, self.secret);
+        add_mask_times_key::<P, R>(self.public, self.coordinate, self.secret, body, mask);
+    }
+}
+
+/// Adds `a s` to a body modulo one limb, for the mask a of a ciphertext of rank 1, expanded in as many
+/// words at a time as `mask` has, a multiple of 16.
+pub(crate) fn add_mask_times_key<P: Prime, R: RingOps>(
+    public: &PublicSeed,
+    coordinate: u64,
+    secret: &[u32],
+    body: &mut [u32],
+    mask: &mut [u32],
+) {
+    let step = mask.len();
+    let parts = body.chunks_mut(step).zip(secret.chunks(step));
+    for (first, (body, secret)) in (0..).step_by(step).zip(parts) {
+        let mask = &mut mask[..body.len()];
+        expand_mask::<P>(public, coordinate, first, mask);
+        R::mul_add_assign::<P>(body, mask, secret);
     }
 }

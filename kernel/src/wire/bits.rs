@@ -48,6 +48,108 @@ pub fn pack_bits(
     if place == out.len() { Ok(()) } else { Err(WireError::Length) }
 }
 
+/// Packs `words`, each below `2^bits`, `bits` at most 32, and gives the bytes from `first` on of what
+/// [`pack_bits`] makes of them: whatever the parts, together they are the same bytes.
+///
+/// ```
+/// use kernel::wire::pack_bits_part;
+///
+/// let mut bytes = [0; 3];
+/// pack_bits_part(13, &[0x1abc, 1, 0x1fff], 1, &mut bytes)?;
+/// assert_eq!(bytes, [0x3a, 0x00, 0xfc]);
+/// # Ok::<(), kernel::wire::WireError>(())
+/// ```
+///
+/// # Errors
+/// [`WireError::Length`] if `out` reaches beyond the last byte.
+pub fn pack_bits_part(
+    bits: u32,
+    words: &[u32],
+    first: usize,
+    mut out: &mut [u8],
+) -> Result<(), WireError> {
+    let end = first.checked_add(out.len()).ok_or(WireError::Length)?;
+    if bits == 0 || bits > 32 || end > packed_bits_len(bits, words.len()) {
+        return Err(WireError::Length);
+    }
+    // Eight numbers are as many bytes as they have bits.
+    let each = bits as usize;
+    let (mut group, mut skip) = (first / each, first % each);
+    while !out.is_empty() {
+        let words = &words[8 * group..];
+        let mut bytes = [0; 32];
+        let (mut held, mut count, mut place) = (0_u64, 0, 0);
+        for &word in words.iter().take(8) {
+            held |= u64::from(word) << count;
+            count += bits;
+            while count >= 8 {
+                bytes[place] = held as u8;
+                (held, count, place) = (held >> 8, count - 8, place + 1);
+            }
+        }
+        if count > 0 {
+            bytes[place] = held as u8;
+        }
+        let (now, later) = out.split_at_mut(out.len().min(each - skip));
+        now.copy_from_slice(&bytes[skip..][..now.len()]);
+        (out, group, skip) = (later, group + 1, 0);
+    }
+    Ok(())
+}
+
+/// Takes packed numbers from bytes that come in parts, cut anywhere.
+///
+/// ```
+/// use kernel::wire::BitReader;
+///
+/// // Three numbers of 13 bits.
+/// let (mut reader, mut numbers) = (BitReader::default(), vec![]);
+/// for mut part in [&[0xbc][..], &[0x3a, 0x00], &[0xfc, 0x7f]] {
+///     while let Some(number) = reader.next(13, &mut part) {
+///         numbers.push(number);
+///     }
+/// }
+/// assert_eq!(numbers, [0x1abc, 1, 0x1fff]);
+/// assert_eq!(reader.end(), Ok(()));
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct BitReader {
+    held: u64,
+    filled: u32,
+}
+
+impl core::fmt::Debug for BitReader {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("BitReader")
+    }
+}
+
+impl BitReader {
+    /// The next number of `bits` bits, at most 56, whose bytes are taken off `bytes`; `None` if they do
+    /// not suffice, all of them taken.
+    pub fn next(&mut self, bits: u32, bytes: &mut &[u8]) -> Option<u64> {
+        while self.filled < bits {
+            let (byte, rest) = bytes.split_first()?;
+            self.held |= u64::from(*byte) << self.filled;
+            self.filled += 8;
+            *bytes = rest;
+        }
+        let number = self.held & ((1 << bits) - 1);
+        (self.held, self.filled) = (self.held >> bits, self.filled - bits);
+        Some(number)
+    }
+
+    /// Ends a run of numbers: what follows begins with a byte of its own.
+    ///
+    /// # Errors
+    /// [`WireError::Residue`] if the last byte is not filled with zeros.
+    pub const fn end(&mut self) -> Result<(), WireError> {
+        let rest = self.held;
+        (self.held, self.filled) = (0, 0);
+        if rest == 0 { Ok(()) } else { Err(WireError::Residue) }
+    }
+}
+
 /// Unpacks `count` numbers of `bits` bits, at most 56, into `take`, in order.
 ///
 /// # Errors
@@ -56,23 +158,17 @@ pub fn pack_bits(
 pub fn unpack_bits(
     bits: u32,
     count: usize,
-    bytes: &[u8],
+    mut bytes: &[u8],
     mut take: impl FnMut(u64),
 ) -> Result<(), WireError> {
     if bytes.len() != packed_bits_len(bits, count) {
         return Err(WireError::Length);
     }
-    let (mut held, mut filled) = (0_u64, 0);
-    let mut bytes = bytes.iter();
+    let mut reader = BitReader::default();
     for _ in 0..count {
-        while filled < bits {
-            held |= u64::from(*bytes.next().ok_or(WireError::Length)?) << filled;
-            filled += 8;
-        }
-        take(held & ((1 << bits) - 1));
-        (held, filled) = (held >> bits, filled - bits);
+        take(reader.next(bits, &mut bytes).ok_or(WireError::Length)?);
     }
-    if held == 0 { Ok(()) } else { Err(WireError::Residue) }
+    reader.end()
 }
 
 /// Packs the body of a ciphertext of direct mode: the residues of each limb, in a run of its own.
@@ -137,4 +233,58 @@ pub fn direct_payloads(
         BLOCK_PREFIX_BYTES + groups * layout.input_blocks(n) * shape.body_bytes(),
         ReplyFrames::new(layout, m, tokens, max_payload),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    proptest! {
+        /// Whatever the cuts, numbers that are packed and taken in parts are those of the whole.
+        #[test]
+        fn parts_are_the_whole(
+            bits in 1_u32..=32,
+            words in prop::collection::vec(any::<u32>(), 0..70),
+            cuts in prop::collection::vec(0_usize..30, 1..20),
+        ) {
+            let words: Vec<u32> = words.iter().map(|word| word >> (32 - bits)).collect();
+            let mut whole = vec![0; packed_bits_len(bits, words.len())];
+            pack_bits(bits, words.iter().map(|&word| word.into()), &mut whole).unwrap();
+            let (mut at, mut reader, mut found) = (0, BitReader::default(), Vec::new());
+            for cut in cuts.iter().cycle().map(|cut| cut + usize::from(cuts.iter().all(|c| *c == 0))) {
+                let mut part = vec![0xa5; cut.min(whole.len() - at)];
+                pack_bits_part(bits, &words, at, &mut part).unwrap();
+                prop_assert_eq!(&part[..], &whole[at..][..part.len()]);
+                at += part.len();
+                let mut part = &part[..];
+                while found.len() < words.len() {
+                    match reader.next(bits, &mut part) {
+                        Some(number) => found.push(number as u32),
+                        None => break,
+                    }
+                }
+                prop_assert!(part.is_empty());
+                if at == whole.len() {
+                    break;
+                }
+            }
+            prop_assert_eq!(reader.end(), Ok(()));
+            prop_assert_eq!(found, &words[..]);
+            prop_assert_eq!(pack_bits_part(bits, &words, at, &mut [0]), Err(WireError::Length));
+            prop_assert_eq!(pack_bits_part(bits, &words, usize::MAX, &mut [0]), Err(WireError::Length));
+        }
+    }
+
+    #[test]
+    fn a_last_byte_that_is_not_filled_with_zeros_is_refused() {
+        let (mut reader, mut bytes) = (BitReader::default(), &[0, 0x10][..]);
+        assert_eq!(reader.next(12, &mut bytes), Some(0));
+        assert_eq!(reader.end(), Err(WireError::Residue));
+        // And is forgotten.
+        assert_eq!(reader.next(8, &mut &[7][..]), Some(7));
+        assert_eq!(reader.end(), Ok(()));
+    }
 }

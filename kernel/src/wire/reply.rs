@@ -1,5 +1,5 @@
 use super::bits::result_bytes;
-use super::{BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD, WireError};
+use super::{BLOCK_PREFIX_BYTES, Block, MAX_PAYLOAD};
 use crate::trace::Layout;
 
 /// Bytes before the results of a frame: the product's block, then the results' own.
@@ -93,27 +93,6 @@ impl ReplyFrames {
         results.get(first..)?.get(..self.result_bytes * part.count as usize)
     }
 
-    /// Takes frame `index` apart, of whose payload the product's block has been split off: its
-    /// results, each with its number.
-    ///
-    /// # Errors
-    /// [`WireError::Order`] for another part than the one that is due, [`WireError::Length`].
-    pub fn results_of<'p>(
-        &self,
-        index: usize,
-        payload: &'p [u8],
-    ) -> Result<impl Iterator<Item = (usize, &'p [u8])> + use<'p>, WireError> {
-        let due = self.part(index).ok_or(WireError::Order)?;
-        let (part, packed) = Block::split(payload)?;
-        if part != due {
-            return Err(WireError::Order);
-        }
-        if packed.len() != due.count as usize * self.result_bytes {
-            return Err(WireError::Length);
-        }
-        Ok((due.index as usize..).zip(packed.chunks_exact(self.result_bytes)))
-    }
-
     /// Whether frame `index` is the last.
     #[must_use]
     pub const fn is_last(&self, index: usize) -> bool {
@@ -125,7 +104,6 @@ impl ReplyFrames {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::vec;
     use std::vec::Vec;
 
     proptest! {
@@ -169,32 +147,6 @@ mod tests {
         assert_eq!(frames(usize::MAX), frames(MAX_PAYLOAD));
         assert!(frames(usize::MAX).largest_payload() <= MAX_PAYLOAD);
         assert_eq!(frames(39_952).count(), 32);
-    }
-
-    #[test]
-    fn only_the_part_that_is_due_is_taken() {
-        let layout = Layout::for_product(8, 40, 8, 1);
-        let one = result_bytes(&layout);
-        let frames = ReplyFrames::new(&layout, 40, 1, 16 + 2 * one);
-        assert_eq!(frames.count(), 3);
-        let payload = |index: u32, count: u32, bytes: usize| {
-            [&Block { index, count }.encode()[..], &vec![7; bytes]].concat()
-        };
-        let take = |index, payload: &[u8]| {
-            let results = frames.results_of(index, payload)?;
-            Ok(results.map(|(number, bytes)| (number, bytes.len())).collect::<Vec<_>>())
-        };
-        assert_eq!(take(0, &payload(0, 2, 2 * one)), Ok(vec![(0, one), (1, one)]));
-        assert_eq!(take(2, &payload(4, 1, one)), Ok(vec![(4, one)]));
-        for wrong in [(2, 2), (0, 1), (0, 3), (1, 2), (0, 0), (u32::MAX, 2), (0, u32::MAX)] {
-            let bytes = one * wrong.1.min(5) as usize;
-            assert_eq!(take(0, &payload(wrong.0, wrong.1, bytes)), Err(WireError::Order));
-        }
-        assert_eq!(take(3, &payload(6, 2, 2 * one)), Err(WireError::Order));
-        for bytes in [0, one, 2 * one - 1, 2 * one + 1, 3 * one] {
-            assert_eq!(take(1, &payload(2, 2, bytes)), Err(WireError::Length));
-        }
-        assert_eq!(take(0, &[0; 7]), Err(WireError::Length));
     }
 
     #[test]

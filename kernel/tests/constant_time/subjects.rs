@@ -2,7 +2,9 @@
 
 use core::hint::black_box;
 use kernel::check::{LinearCheck, Poison, UnitCheck};
-use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
+use kernel::direct::{
+    SwitchedResult, TernaryKey, encrypt_limb_into, evaluation_key_limb_into, key_coordinate,
+};
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, RowDecryptor, SecretKey, decrypt_into, encrypt_seeded_into};
 use kernel::hybrid;
@@ -13,7 +15,7 @@ use kernel::prime::{Delta, Prime, T};
 use kernel::quant::{ActivationQuantiser, GroupBounds};
 use kernel::ring::{RingOps, Scalar};
 use kernel::stream::{self, Label, PublicSeed, Seed};
-use kernel::wire::RowForm;
+use kernel::wire::{RowForm, pack_bits_part};
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::valgrind::{public, secret};
@@ -151,68 +153,71 @@ fn rows() {
     }
 }
 
-/// Encryption under a set of direct mode, and the decryption of what a host has made up.
+/// Encryption under a set of direct mode, limb by limb, and the decryption of what a host has made up.
 fn direct_scheme() {
     let seed = secret_seed();
     let PublicSeed(mut bytes) = seed.derive_public();
     public(&mut bytes);
-    let mut buffer = vec![0; SecretKey::<Direct4096>::WORDS];
-    let key = SecretKey::<Direct4096>::generate::<Scalar>(&seed, &mut buffer).unwrap();
-    let message = secret_words(T::VALUE, Direct4096::N);
-    let mut body = vec![0; Direct4096::BODY_WORDS];
-    let (mut mask, mut noise) = (vec![0; Direct4096::N], vec![0; Direct4096::N]);
-    let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-    encrypt_seeded_into::<Direct4096, Scalar>(
-        &key,
-        &seed,
-        &PublicSeed(bytes),
-        0,
-        &message,
-        &mut body,
-        &mut scratch,
-    )
-    .unwrap();
-    public(&mut body);
-    let (masks, bodies) = (vec![u64::MAX / 3; Direct4096::N], [0, 1, 12_345, u64::MAX]);
-    let (mut message, mut scratch) = ([0; 4], vec![0; 2 * Direct4096::N]);
-    decrypt_switched_into::<Direct4096, Scalar>(
-        &key,
-        &masks,
-        &bodies,
-        [0, 5, 4095, 77].into_iter(),
-        &mut message,
-        &mut scratch,
-    )
-    .unwrap();
-    black_box((message, scratch, body));
+    let mut coefficients = vec![0; Direct4096::N];
+    let key = TernaryKey::<Direct4096>::generate(&seed, &mut coefficients).unwrap();
+    let (mut body, mut scratch) = (vec![0; Direct4096::N], vec![0; Direct4096::N]);
+    let mut noise = vec![0; Direct4096::N];
+    stream::centred_binomial(&seed, 7, &mut noise);
+    for limb in 0..3 {
+        body.copy_from_slice(&secret_words(T::VALUE, Direct4096::N));
+        encrypt_limb_into::<Direct4096, Scalar>(
+            &key,
+            &PublicSeed(bytes),
+            7,
+            limb,
+            &noise,
+            &mut body,
+            &mut scratch,
+        )
+        .unwrap();
+        public(&mut body);
+        let mut packed = [0; 100];
+        pack_bits_part(32, &body, 50, &mut packed).unwrap();
+        black_box(packed);
+    }
+    let mut words = vec![0; 2 * Direct4096::N];
+    let mut result = SwitchedResult::<Direct4096>::new(&mut words).unwrap();
+    (0..Direct4096::N).for_each(|at| result.put_mask(at, u64::MAX / 3 + at as u64));
+    result.multiply::<Scalar>(&key, &mut scratch).unwrap();
+    for (at, body) in [(0, 0), (5, 1), (4095, 12_345), (77, u64::MAX)] {
+        result.put_body(at, body);
+        black_box(result.message(at));
+    }
+    black_box((words, scratch, body));
 }
 
 /// A limb that holds the gadget's element, and one that does not.
 fn evaluation_keys() {
     let seed = secret_seed();
-    let mut buffer = vec![0; SecretKey::<Direct4096>::WORDS];
-    let key = SecretKey::<Direct4096>::generate::<Scalar>(&seed, &mut buffer).unwrap();
+    let mut coefficients = vec![0; Direct4096::N];
+    let key = TernaryKey::<Direct4096>::generate(&seed, &mut coefficients).unwrap();
     let key_seed = seed.derive(Label::EvaluationKey);
     let PublicSeed(mut bytes) = key_seed.derive_public();
     public(&mut bytes);
-    let mut body = vec![0; Direct4096::N];
-    let (mut mask, mut noise) = (vec![0; Direct4096::N], vec![0; Direct4096::N]);
+    let (mut body, mut scratch) = (vec![0; Direct4096::N], vec![0; Direct4096::N]);
+    let (sigma, mut noise) = (Automorphism::new(Direct4096::N, 5), vec![0; Direct4096::N]);
     for (element, limb) in [(1, 0), (1, 2), (8, 2)] {
-        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-        evaluation_key_body_into::<Direct4096, Scalar>(
+        let coordinate = key_coordinate::<Direct4096>(sigma, element);
+        stream::centred_binomial(&key_seed, coordinate, &mut noise);
+        evaluation_key_limb_into::<Direct4096, Scalar>(
             &key,
-            &key_seed,
             &PublicSeed(bytes),
-            Automorphism::new(Direct4096::N, 5),
+            sigma,
             element,
             limb,
+            &noise,
             &mut body,
             &mut scratch,
         )
         .unwrap();
         public(&mut body);
     }
-    black_box(body);
+    black_box((body, scratch));
 }
 
 /// Blocks of a key over q P: an element's own limb, another, P; and the decryption of what a host has

@@ -3,7 +3,7 @@
 use crate::examples::known_answer;
 use crate::page::{Page, array, bytes, number, numbers, wide};
 use kernel::direct::{
-    DirectShape, MASK_BITS, evaluation_key_body_into, key_coordinate, switch_into,
+    DirectShape, MASK_BITS, TernaryKey, evaluation_key_limb_into, key_coordinate, switch_into,
 };
 use kernel::gadget::{digits as digits_of, digits_into};
 use kernel::galois::Automorphism;
@@ -192,14 +192,18 @@ pub(crate) fn example(page: &Page) {
     assert_eq!(bytes(said("body")), packed);
     known_answer(&packed);
 
+    let mut coefficients = [0; Set::N];
+    let key = TernaryKey::<Set>::generate(&seed, &mut coefficients).unwrap();
+    let (mut noise, mut scratch) = ([0; Set::N], [0; Set::N]);
+    centred_binomial(&key_seed, key_coordinate::<Set>(sigma, 4), &mut noise);
     for (limb, body) in body.chunks_exact_mut(Set::N).enumerate() {
-        evaluation_key_body_into::<Set, Scalar>(
+        evaluation_key_limb_into::<Set, Scalar>(
             &key,
-            &key_seed,
             &key_public,
             sigma,
             4,
             limb,
+            &noise,
             body,
             &mut scratch,
         )

@@ -1,7 +1,10 @@
 //! Direct mode: what device and host compute beside the product.
 
 use crate::cases::*;
-use kernel::direct::{decrypt_switched_into, evaluation_key_body_into, switch_into};
+use kernel::direct::{
+    TernaryKey, decrypt_switched_into, encrypt_limb_into, evaluation_key_limb_into, key_coordinate,
+    switch_into,
+};
 use kernel::gadget::{digit_bits, digits_into};
 use kernel::galois::Automorphism;
 use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
@@ -10,7 +13,7 @@ use kernel::params::{
 };
 use kernel::prime::{Delta, InsecureDelta97, InsecureT17, Prime, Prime25, Prime26, Prime29, T};
 use kernel::ring::{RingOps, Scalar};
-use kernel::stream::{Label, Seed};
+use kernel::stream::{Label, Seed, centred_binomial};
 use kernel::wire::pack_body;
 use serde_json::Value;
 
@@ -70,9 +73,16 @@ fn encoding<S: DirectSet>(case: &Value) {
     assert_words(&wide(&encode.1), &case["limbs"]);
 }
 
-pub(crate) fn with_key<S: DirectSet, A>(seed: &Seed, f: impl FnOnce(&SecretKey<'_, S>) -> A) -> A {
+fn with_key<S: DirectSet, A>(seed: &Seed, f: impl FnOnce(&SecretKey<'_, S>) -> A) -> A {
     let mut buffer = vec![0; SecretKey::<S>::WORDS];
     f(&SecretKey::generate::<Scalar>(seed, &mut buffer).unwrap())
+}
+
+pub(crate) fn with_ternary_key<S: DirectSet, A>(
+    seed: &Seed,
+    f: impl FnOnce(&TernaryKey<'_, S>) -> A,
+) -> A {
+    f(&TernaryKey::generate(seed, &mut vec![0; S::N]).unwrap())
 }
 
 /// The body of a seeded ciphertext.
@@ -111,6 +121,7 @@ pub(crate) fn direct_bodies(case: &Value) {
 fn direct_body<S: DirectSet>(case: &Value) {
     let message = input_residues(text(&case["message"]), S::N, T::VALUE);
     let body = encrypt::<S>(&seed(case), number(&case["coordinate"]), &message);
+    assert_eq!(encrypt_by_limbs::<S>(&seed(case), number(&case["coordinate"]), &message), body);
     if case.get("spots").is_some() {
         return assert_spots::<S>(&body, &case["spots"]);
     }
@@ -123,23 +134,46 @@ fn direct_body<S: DirectSet>(case: &Value) {
     }
 }
 
+/// The same body limb by limb, from the last.
+fn encrypt_by_limbs<S: DirectSet>(seed: &Seed, coordinate: u64, message: &[u32]) -> Vec<u32> {
+    let (public, mut body) = (seed.derive_public(), vec![u32::MAX; S::BODY_WORDS]);
+    let (mut scratch, mut noise) = (vec![u32::MAX; S::N], vec![i8::MAX; S::N]);
+    body[..S::N].copy_from_slice(message);
+    centred_binomial(seed, coordinate, &mut noise);
+    with_ternary_key::<S, _>(seed, |key| {
+        for (limb, body) in body.chunks_exact_mut(S::N).enumerate().rev() {
+            encrypt_limb_into::<S, Scalar>(
+                key,
+                &public,
+                coordinate,
+                limb,
+                &noise,
+                body,
+                &mut scratch,
+            )
+            .unwrap();
+        }
+    });
+    body
+}
+
 /// Element by element the body of a key, limb by limb from the last.
 pub(crate) fn evaluation_key<S: DirectSet>(seed: &Seed, sigma: Automorphism) -> Vec<u32> {
     let key_seed = seed.derive(Label::EvaluationKey);
     let public = key_seed.derive_public();
     let mut bodies = vec![u32::MAX; S::GADGET * S::BODY_WORDS];
-    let (mut mask, mut noise) = (vec![u32::MAX; S::N], vec![i8::MAX; S::N]);
-    let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-    with_key::<S, _>(seed, |key| {
+    let (mut scratch, mut noise) = (vec![u32::MAX; S::N], vec![i8::MAX; S::N]);
+    with_ternary_key::<S, _>(seed, |key| {
         for (block, body) in bodies.chunks_exact_mut(S::N).enumerate().rev() {
             let (element, limb) = (block / S::Chain::COUNT, block % S::Chain::COUNT);
-            evaluation_key_body_into::<S, Scalar>(
+            centred_binomial(&key_seed, key_coordinate::<S>(sigma, element), &mut noise);
+            evaluation_key_limb_into::<S, Scalar>(
                 key,
-                &key_seed,
                 &public,
                 sigma,
                 element,
                 limb,
+                &noise,
                 body,
                 &mut scratch,
             )
@@ -205,8 +239,8 @@ fn switched_decryption<S: DirectSet>(case: &Value) {
     };
     let bodies = numbers::<u64>(&case["bodies"]);
     let exponents = numbers::<usize>(&case["exponents"]);
-    let (mut message, mut scratch) = (vec![u32::MAX; bodies.len()], vec![u32::MAX; 2 * S::N]);
-    with_key::<S, _>(&seed, |key| {
+    let (mut message, mut scratch) = (vec![u32::MAX; bodies.len()], vec![u32::MAX; 3 * S::N]);
+    with_ternary_key::<S, _>(&seed, |key| {
         decrypt_switched_into::<S, Scalar>(
             key,
             &mask,

@@ -1,7 +1,7 @@
 //! Preparations through direct mode: the rule, and the frames of units.
 
 use crate::cases::*;
-use crate::direct::{encrypt, evaluation_key, with_key};
+use crate::direct::{encrypt, evaluation_key, with_ternary_key};
 use crate::host::load;
 use crate::shapes::config;
 use crate::trace::payloads;
@@ -165,10 +165,10 @@ fn packed(bits: u32, numbers: &[u64]) -> Vec<u8> {
 
 /// The outputs of a result, token by token.
 fn decrypted<S: DirectSet>(seed: &Seed, layout: &Layout, mask: &[u64], body: &[u64]) -> Vec<u32> {
-    let (mut message, mut scratch) = (vec![0; body.len()], vec![0; 2 * S::N]);
+    let (mut message, mut scratch) = (vec![0; body.len()], vec![0; 3 * S::N]);
     let places =
         (0..body.len()).map(|at| layout.output_exponent(at % layout.rows(), at / layout.rows()));
-    with_key::<S, _>(seed, |key| {
+    with_ternary_key::<S, _>(seed, |key| {
         decrypt_switched_into::<S, kernel::ring::Scalar>(
             key,
             mask,

@@ -5,11 +5,11 @@ use core::convert::Infallible;
 use device_client::choose::Choice;
 use device_client::client::{Client, ClientError};
 use device_client::decoder::{Decoder, Request};
-use device_client::direct::{DirectMemory, DirectSession, direct_frame_bytes};
+use device_client::direct::{DirectMemory, DirectSession};
 use device_client::generate::{Event, GenerateError, Multiply, Sampling, generate};
-use device_client::masked::{MaskedSession, frame_bytes, masked_words};
+use device_client::masked::{MaskedSession, masked_words};
 use device_client::mixed::{MixedSession, masked_products};
-use device_client::session::{Mode, Session, Verdict};
+use device_client::session::{Mode, PART_BYTES, Session, Verdict};
 use device_client::store::CorrelationStore;
 use device_client::transport::Connector;
 use embedded_io_async::ErrorType;
@@ -37,6 +37,8 @@ pub(crate) struct Run<'a> {
     pub(crate) id: SessionId,
     /// Payload bytes that the device takes in direct and mixed mode.
     pub(crate) max_payload: usize,
+    /// Bytes of the parts in which it sends and takes its frames.
+    pub(crate) part_bytes: usize,
 }
 
 impl<'a> Run<'a> {
@@ -52,7 +54,9 @@ impl<'a> Run<'a> {
         let prompt = (0..prompt as u32).map(|i| (7 * i * i + 3) % model.config.vocab).collect();
         let set = ParameterId::InsecureMasked16x1;
         let (id, max_payload) = (SessionId([5; 16]), MAX_PAYLOAD);
-        Self { model, schedule, prompt, set, id, max_payload }
+        // Of a length that no frame is a multiple of.
+        let part_bytes = PART_BYTES + 13;
+        Self { model, schedule, prompt, set, id, max_payload, part_bytes }
     }
 
     /// Number of the product that gives the logits of each place.
@@ -120,7 +124,7 @@ impl<'a> Run<'a> {
         let mut words = vec![0; masked_words(config, chunk)];
         let (schedule, set, id) = (self.schedule, self.set, self.id);
         let session = MaskedSession::open(&bundle, store, schedule, set, id, &mut words)?;
-        self.over(session, frame_bytes(config, chunk), connector, spy).await
+        self.over(session, connector, spy).await
     }
 
     /// The run in direct mode.
@@ -130,13 +134,12 @@ impl<'a> Run<'a> {
         connector: K,
         spy: impl FnMut(Request<'_>, &[i32]),
     ) -> Result<(Vec<Place>, Verdict), ErrorOf<K>> {
-        let (config, chunk) = (&self.model.config, self.schedule.chunk() as usize);
         let (bundle, mut memory) = (self.model.bundle(), DirectBuffers::new());
         let (schedule, id) = (self.schedule, self.id);
         let session: DirectSession<'_, Set, Scalar> =
             DirectSession::open(&bundle, schedule, id, seed, memory.lend())?;
         let session = session.with_max_payload(self.max_payload)?;
-        self.over(session, direct_frame_bytes::<Set>(config, chunk), connector, spy).await
+        self.over(session, connector, spy).await
     }
 
     /// The run in mixed mode, with as many masked products as the store has correlations for, or
@@ -165,20 +168,17 @@ impl<'a> Run<'a> {
             memory.lend(),
         )?;
         let session = session.with_max_payload(self.max_payload)?;
-        let bytes = frame_bytes(config, chunk).max(direct_frame_bytes::<Set>(config, chunk));
-        self.over(session, bytes, connector, spy).await
+        self.over(session, connector, spy).await
     }
 
     async fn over<M: Mode, K: Connector>(
         &self,
         session: Session<'_, M>,
-        bytes: usize,
         connector: K,
         spy: impl FnMut(Request<'_>, &[i32]),
     ) -> Result<(Vec<Place>, Verdict), ErrorOf<K>> {
-        let mut request = vec![0; bytes.max(256)];
-        let mut reply = vec![0; bytes.max(256)];
-        let client = Client::open(session, connector, &mut request, &mut reply).await?;
+        let mut part = vec![0; self.part_bytes];
+        let client = Client::open(session, connector, &mut part).await?;
         let mut products = Spied { client, spy };
         let places = match self.drive(&mut products).await {
             Ok(places) => places,
@@ -207,22 +207,17 @@ pub(crate) type Set = InsecureDirect64;
 /// Memory of a session in direct mode.
 struct DirectBuffers {
     words: Vec<u32>,
-    results: Vec<u64>,
-    noise: Vec<i8>,
+    key: Vec<i8>,
 }
 
 impl DirectBuffers {
     fn new() -> Self {
-        Self {
-            words: vec![0; DirectMemory::words::<Set>()],
-            results: vec![0; DirectMemory::results::<Set>()],
-            noise: vec![0; Set::N],
-        }
+        Self { words: vec![0; DirectMemory::words::<Set>()], key: vec![0; Set::N] }
     }
 
     fn lend(&mut self) -> DirectMemory<'_> {
-        let Self { words, results, noise } = self;
-        DirectMemory { words, results, noise }
+        let Self { words, key } = self;
+        DirectMemory { words, key }
     }
 }
 

@@ -7,9 +7,9 @@ use device_client::prepare::{
     PrepareError, PrepareEvent, PrepareMemory, prepare, prepare_frame_bytes,
 };
 use device_client::prepare_direct::{
-    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_frame_bytes,
-    prepare_direct_words,
+    PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
 };
+use device_client::session::PART_BYTES;
 use device_client::store::CorrelationStore;
 use device_client::unit::{MaskSource, UnitForm, UnitWorkspace, unit_words};
 use embedded_io_async::{Read, Write};
@@ -17,7 +17,7 @@ use kernel::model::GroupId;
 use kernel::params::{DirectSet, MaskedSet};
 use kernel::ring::Scalar;
 use kernel::stream::Entropy;
-use kernel::wire::{HEADER_BYTES, MAX_PAYLOAD, RowForm};
+use kernel::wire::{MAX_PAYLOAD, RowForm};
 
 /// The forms in which a device can ask for its rows.
 pub(crate) const FORMS: [RowForm; 2] = [RowForm::Full, RowForm::Switched];
@@ -112,7 +112,7 @@ pub(crate) fn prepare_keys_here<S: MaskedSet>(
     now(prepare_with::<S, _>(model, host.link(), store, units, form, entropy, payload))
 }
 
-/// A preparation through direct mode over any stream, with frames of at most `payload` bytes.
+/// A preparation through direct mode over any stream, with replies in frames of at most `payload` bytes.
 pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
     model: &Model,
     io: Io,
@@ -123,15 +123,14 @@ pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
 ) -> Prepared<Io::Error> {
     let (bundle, mut entropy) = (model.bundle(), Rng(seed));
     let rule = preparation_rule::<S>(&bundle).unwrap();
-    let mut residues = vec![0; DirectMemory::words::<S>()];
-    let mut results = vec![0; DirectMemory::results::<S>()];
-    let mut noise = vec![0; S::N];
+    let (mut residues, mut key) = (vec![0; DirectMemory::words::<S>()], vec![0; S::N]);
     let mut words = vec![0; prepare_direct_words(&rule)];
-    let mut frame = vec![0; prepare_direct_frame_bytes(&rule).min(HEADER_BYTES + payload)];
+    // Frames pass in parts of every length.
+    let mut part = vec![0; PART_BYTES + payload % 1009];
     let memory = PrepareDirectMemory {
-        cipher: DirectMemory { words: &mut residues, results: &mut results, noise: &mut noise },
+        cipher: DirectMemory { words: &mut residues, key: &mut key },
         words: &mut words,
-        frame: &mut frame,
+        part: &mut part,
     };
     let mut verdicts = Vec::new();
     let observe = |event| {
@@ -146,13 +145,13 @@ pub(crate) async fn prepare_direct_over<S: DirectSet, Io: Read + Write>(
         units,
         &mut entropy,
         memory,
+        payload,
         observe,
     )
     .await;
     // The key, masks, images and noise are gone, however it ended.
-    let erased = [&residues[..DirectMemory::words::<S>() - S::N], &words[..]];
-    assert!(erased.iter().all(|words| words.iter().all(|&word| word == 0)));
-    assert!(noise.iter().all(|&e| e == 0));
+    assert!([&residues[..], &words[..]].iter().all(|words| words.iter().all(|&word| word == 0)));
+    assert!(key.iter().all(|&s| s == 0));
     Prepared { result, units: verdicts }
 }
 

@@ -1,9 +1,12 @@
 //! Links that break between the frames of an answer and within them.
 
 use super::{direct, due, ends, liar, lie, room, run};
-use crate::harness::link::{Answer, Cut, Loopback, honest};
-use crate::harness::model::WIDE;
+use crate::harness::link::{Answer, Cut, Event, Loopback, honest};
+use crate::harness::model::{TINY, WIDE};
+use crate::harness::run::Run;
 use crate::harness::wire;
+use device_client::client::ClientError;
+use device_client::session::{PART_BYTES, SessionError};
 use kernel::wire::{FrameType, HEADER_BYTES};
 
 /// Before, at and behind every edge of every frame: the same request again, to the byte, and the whole
@@ -41,6 +44,66 @@ fn broken_links_are_resumed() {
             assert!(again[resumed + 1..] == down[1 + at - due.index..], "{cut:?}");
         }
     }
+}
+
+/// Whatever the parts in which a device sends and takes its frames, they are the same frames.
+#[test]
+fn parts_of_any_length_are_the_same_frames() {
+    let run = run(room(2));
+    let uncut = Loopback::new(&WIDE.engine, honest());
+    let outcome = direct(&run, &uncut).unwrap();
+    for part_bytes in [PART_BYTES, PART_BYTES + 1, 664, 700, 4096, 1 << 20] {
+        let host = Loopback::new(&WIDE.engine, honest());
+        assert_eq!(direct(&Run { part_bytes, ..run.clone() }, &host).unwrap(), outcome);
+        assert!(host.events() == uncut.events(), "parts of {part_bytes} bytes");
+    }
+    let host = Loopback::new(&WIDE.engine, honest());
+    let refused = direct(&Run { part_bytes: PART_BYTES - 1, ..run }, &host).map(drop);
+    assert_eq!(refused, Err(ClientError::Session(SessionError::Order)));
+    assert_eq!(host.events(), []);
+}
+
+/// A link that breaks before, at and behind the end of every part of a request and of its answer, and
+/// within it: the same request again, in the same parts or in others.
+#[test]
+fn links_that_break_at_any_part_are_resumed() {
+    let run = Run { part_bytes: PART_BYTES, ..Run::new(&TINY, 3, 4, 2, 4) };
+    let uncut = Loopback::new(&TINY.engine, honest());
+    let outcome = direct(&run, &uncut).unwrap();
+    let (up, down) = (uncut.up(), uncut.down());
+    let first = up.iter().position(|frame| wire::header(frame).frame == FrameType::Product);
+    // The widest product, and its answer.
+    let at = first.unwrap() + 3;
+    let number = wire::header(&up[at]).sequence as usize - first.unwrap();
+    let mut told = 0;
+    for (is_up, frames, at) in [(true, &up, at), (false, &down, number + 1)] {
+        let (end, length) = (ends(frames)[at], frames[at].len());
+        assert!(length > 2 * PART_BYTES);
+        for place in 0..length {
+            // Where a part ends on its way up; on its way down a header comes before the parts.
+            let from_end = (place + if is_up { 0 } else { PART_BYTES - HEADER_BYTES }) % PART_BYTES;
+            let edge = place < 3 || place + 3 > length || matches!(from_end, 0 | 1 | 255);
+            if !edge && place % 7 != 0 {
+                continue;
+            }
+            told += 1;
+            let after = end - (length - place) as u64;
+            let cut = Cut { up: is_up, after, quiet: place % 2 == 0 };
+            let host = Loopback::new(&TINY.engine, honest()).breaking(&[cut], 1);
+            assert_eq!(direct(&run, &host).unwrap(), outcome, "{cut:?}");
+            assert_eq!(host.refusal(), None, "{cut:?}");
+            let product = |frame: &&Vec<u8>| wire::header(frame).frame == FrameType::Product;
+            let sent = host.up();
+            assert!(sent.iter().filter(product).all(|frame| up.contains(frame)), "{cut:?}");
+            // What had gone up of it is its beginning.
+            for event in host.events() {
+                if let Event::Partial(bytes) = event {
+                    assert!(up[at].starts_with(&bytes), "{cut:?}");
+                }
+            }
+        }
+    }
+    assert!(told > 60);
 }
 
 /// What came of an answer before its link broke is forgotten: a lie in it, and that it was good.

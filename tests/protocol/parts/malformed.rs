@@ -70,7 +70,7 @@ const CASES: [(&str, Spoil, WireError); 16] = [
     (
         "all in one",
         |all, at, due| joined(&all[at..][..due.of - due.index], due.part.index),
-        WireError::Order,
+        WireError::Length,
     ),
 ];
 

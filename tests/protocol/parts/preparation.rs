@@ -16,10 +16,10 @@ use kernel::wire::{FrameType, HEADER_BYTES};
 
 const UNITS: [GroupId; 4] = [GroupId(4), GroupId(0), GroupId(3), GroupId(4)];
 
-/// The least payload that requests, keys and results fit.
+/// The least payload that results fit.
 fn least() -> usize {
     let rule = preparation_rule::<Set>(&WIDE.bundle()).unwrap();
-    (256..).find(|&bytes| rule.largest_payload(bytes) <= bytes).unwrap()
+    (256..).find(|&bytes| rule.largest_replies(bytes).0 <= bytes).unwrap()
 }
 
 fn session(host: &Loopback, payload: usize) -> (Prepared<LinkError>, MemoryStore) {
@@ -132,7 +132,7 @@ fn replies_that_are_cut_otherwise_end_the_session() {
     }
 }
 
-/// Frames that do not hold a result, a key or a request.
+/// Frames that do not hold a result.
 #[test]
 fn frames_that_are_too_short() {
     let host = Loopback::new(&WIDE.engine, honest());

@@ -1,11 +1,11 @@
 use crate::accel::ring::{Ciphertexts, KeysId, RingAccelerator, automorphisms};
 use crate::accel::{AccelError, MatrixId};
-use crate::direct::{decrypt_switched_into, evaluation_key_body_into};
+use crate::direct::{TernaryKey, decrypt_switched_into, evaluation_key_limb_into, key_coordinate};
 use crate::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use crate::params::DirectSet;
 use crate::prime::{Prime, T};
 use crate::ring::Scalar;
-use crate::stream::{Label, PublicSeed, Seed};
+use crate::stream::{Label, PublicSeed, Seed, centred_binomial};
 use crate::trace::Layout;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -31,26 +31,30 @@ impl<S: DirectSet> Device<S> {
         f(&SecretKey::generate::<Scalar>(&self.seed, &mut buffer).unwrap())
     }
 
+    fn with_ternary_key<A>(&self, f: impl FnOnce(&TernaryKey<'_, S>) -> A) -> A {
+        f(&TernaryKey::generate(&self.seed, &mut vec![0; S::N]).unwrap())
+    }
+
     /// Gives a host the evaluation keys for these layouts.
     pub fn send_keys(&self, host: &dyn RingAccelerator, layouts: &[Layout]) -> KeysId {
         let seed = self.seed.derive(Label::EvaluationKey);
         let public = seed.derive_public();
         let keys = host.open_keys(S::ID, &public).unwrap();
         let mut bodies = vec![0; S::GADGET * S::BODY_WORDS];
-        let (mut mask, mut noise) = (vec![0; S::N], vec![0; S::N]);
-        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
+        let (mut scratch, mut noise) = (vec![0; S::N], vec![0; S::N]);
         let limbs = S::BODY_WORDS / S::N;
-        self.with_key(|key| {
+        self.with_ternary_key(|key| {
             for sigma in automorphisms(layouts) {
                 for (block, body) in bodies.chunks_exact_mut(S::N).enumerate() {
                     let (element, limb) = (block / limbs, block % limbs);
-                    evaluation_key_body_into::<S, Scalar>(
+                    centred_binomial(&seed, key_coordinate::<S>(sigma, element), &mut noise);
+                    evaluation_key_limb_into::<S, Scalar>(
                         key,
-                        &seed,
                         &public,
                         sigma,
                         element,
                         limb,
+                        &noise,
                         body,
                         &mut scratch,
                     )
@@ -116,9 +120,9 @@ impl<S: DirectSet> Device<S> {
     ) -> Vec<u32> {
         let (blocks, outputs) = (layout.output_blocks(m), layout.rows() * layout.tokens());
         let mut y = vec![0; tokens * m];
-        let (mut message, mut scratch) = (vec![0; outputs], vec![0; 2 * S::N]);
+        let (mut message, mut scratch) = (vec![0; outputs], vec![0; 3 * S::N]);
         let results = masks.chunks_exact(S::N).zip(bodies.chunks_exact(outputs)).enumerate();
-        self.with_key(|key| {
+        self.with_ternary_key(|key| {
             for (result, (mask, body)) in results {
                 let places = (0..outputs)
                     .map(|at| layout.output_exponent(at % layout.rows(), at / layout.rows()));

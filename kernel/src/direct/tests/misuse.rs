@@ -18,6 +18,10 @@ fn with_key<A>(byte: u8, f: impl FnOnce(&SecretKey<'_, Set>) -> A) -> A {
     f(&SecretKey::generate::<Scalar>(&seed(byte), &mut buffer).unwrap())
 }
 
+fn with_ternary_key<A>(byte: u8, f: impl FnOnce(&TernaryKey<'_, Set>) -> A) -> A {
+    f(&TernaryKey::generate(&seed(byte), &mut [0; N]).unwrap())
+}
+
 /// Brings a ciphertext's body or mask, limb by limb, to coefficients.
 struct ToCoefficients<'a>(&'a mut [u32]);
 
@@ -64,8 +68,8 @@ fn switched(byte: u8, message: &[u32]) -> (Vec<u64>, Vec<u64>) {
 }
 
 fn decrypt(byte: u8, mask: &[u64], bodies: &[u64]) -> Vec<u32> {
-    let (mut message, mut scratch) = (vec![0; bodies.len()], vec![0; 2 * N]);
-    with_key(byte, |key| {
+    let (mut message, mut scratch) = (vec![0; bodies.len()], vec![0; 3 * N]);
+    with_ternary_key(byte, |key| {
         decrypt_switched_into::<Set, Scalar>(key, mask, bodies, 0..N, &mut message, &mut scratch)
             .unwrap();
     });
@@ -115,7 +119,7 @@ fn words_out_of_range_are_cut_to_their_bits() {
 #[test]
 fn results_of_other_lengths_are_refused() {
     let decrypt = |mask: usize, bodies: usize, message: usize, scratch: usize, places: usize| {
-        with_key(1, |key| {
+        with_ternary_key(1, |key| {
             decrypt_switched_into::<Set, Scalar>(
                 key,
                 &vec![0; mask],
@@ -126,19 +130,19 @@ fn results_of_other_lengths_are_refused() {
             )
         })
     };
-    assert_eq!(decrypt(N, 5, 5, 2 * N, 5), Ok(()));
-    assert_eq!(decrypt(N, 0, 0, 2 * N, 0), Ok(()));
+    assert_eq!(decrypt(N, 5, 5, 3 * N, 5), Ok(()));
+    assert_eq!(decrypt(N, 0, 0, 3 * N, 0), Ok(()));
     for (mask, bodies, message, scratch, places) in [
-        (N - 1, 5, 5, 2 * N, 5),
-        (N + 1, 5, 5, 2 * N, 5),
-        (0, 5, 5, 2 * N, 5),
-        (N, 4, 5, 2 * N, 5),
-        (N, 6, 5, 2 * N, 5),
-        (N, 5, 4, 2 * N, 5),
-        (N, 5, 5, 2 * N - 1, 5),
-        (N, 5, 5, 2 * N + 1, 5),
+        (N - 1, 5, 5, 3 * N, 5),
+        (N + 1, 5, 5, 3 * N, 5),
+        (0, 5, 5, 3 * N, 5),
+        (N, 4, 5, 3 * N, 5),
+        (N, 6, 5, 3 * N, 5),
+        (N, 5, 4, 3 * N, 5),
+        (N, 5, 5, 3 * N - 1, 5),
+        (N, 5, 5, 3 * N + 1, 5),
         (N, 5, 5, 0, 5),
-        (N, 5, 5, 2 * N, 4),
+        (N, 5, 5, 3 * N, 4),
     ] {
         assert_eq!(decrypt(mask, bodies, message, scratch, places), Err(LengthError));
     }
@@ -147,26 +151,39 @@ fn results_of_other_lengths_are_refused() {
 #[test]
 fn keys_of_other_lengths_elements_and_limbs_are_refused() {
     let limbs = Set::BODY_WORDS / N;
-    let key_seed = seed(1).derive(Label::EvaluationKey);
-    let public = key_seed.derive_public();
+    let public = seed(1).derive(Label::EvaluationKey).derive_public();
     let sigma = Automorphism::new(N, 5);
     let block = |element: usize, limb: usize, lengths: [usize; 3]| {
-        let [mut body, mut mask] = [lengths[0], lengths[1]].map(|length| vec![7; length]);
-        let mut noise = vec![0; lengths[2]];
-        let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-        let outcome = with_key(1, |key| {
-            evaluation_key_body_into::<Set, Scalar>(
+        let both = || [lengths[0], lengths[1]].map(|length| vec![7; length]);
+        let ([mut body, mut scratch], noise) = (both(), vec![0; lengths[2]]);
+        let [mut other, mut other_scratch] = both();
+        let outcome = with_ternary_key(1, |key| {
+            let encrypted = encrypt_limb_into::<Set, Scalar>(
                 key,
-                &key_seed,
+                &public,
+                3,
+                limb,
+                &noise,
+                &mut other,
+                &mut other_scratch,
+            );
+            let outcome = evaluation_key_limb_into::<Set, Scalar>(
+                key,
                 &public,
                 sigma,
                 element,
                 limb,
+                &noise,
                 &mut body,
                 &mut scratch,
-            )
+            );
+            // Encryption knows no elements.
+            assert_eq!(if element < Set::GADGET { encrypted } else { outcome }, outcome);
+            if encrypted.is_err() {
+                assert!(other.iter().all(|&word| word == 7), "a refusal writes nothing");
+            }
+            outcome
         });
-        assert!(noise.iter().all(|&e| e == 0), "the noise is erased");
         if outcome.is_err() {
             assert!(body.iter().all(|&word| word == 7), "a refusal writes nothing");
         }
@@ -183,7 +200,7 @@ fn keys_of_other_lengths_elements_and_limbs_are_refused() {
         assert_eq!(block(element, limb, [N; 3]), Err(LengthError), "{element}, {limb}");
     }
     for at in 0..3 {
-        for length in [0, N - 1, N + 1, 2 * N] {
+        for length in [0, N - 1, N + 1, 3 * N] {
             let mut lengths = [N; 3];
             lengths[at] = length;
             assert_eq!(block(0, 0, lengths), Err(LengthError), "{lengths:?}");
@@ -227,4 +244,18 @@ fn a_key_needs_all_its_memory() {
         let mut buffer = vec![0; words];
         assert!(SecretKey::<Set>::generate::<Scalar>(&seed(1), &mut buffer).is_err(), "{words}");
     }
+    for bytes in [0, N - 1, N + 1] {
+        assert!(TernaryKey::<Set>::generate(&seed(1), &mut vec![0; bytes]).is_err(), "{bytes}");
+    }
+    for words in [0, N, 2 * N - 1, 2 * N + 1] {
+        assert!(SwitchedResult::<Set>::new(&mut vec![0; words]).is_err(), "{words}");
+    }
+    with_ternary_key(1, |key| {
+        let mut words = [7; 2 * N];
+        for scratch in [0, N - 1, N + 1] {
+            let mut result = SwitchedResult::<Set>::new(&mut words).unwrap();
+            assert!(result.multiply::<Scalar>(key, &mut vec![0; scratch]).is_err(), "{scratch}");
+        }
+        assert_eq!(words, [7; 2 * N], "a refusal writes nothing");
+    });
 }

@@ -6,6 +6,7 @@ use crate::harness::link::{Answer, Event, Link, LinkError, Loopback, honest};
 use crate::harness::model::TINY;
 use crate::harness::now;
 use crate::harness::random::Rng;
+use crate::harness::run::Run;
 use crate::harness::store::{available, provisioned};
 use crate::harness::wire;
 use device_client::transport::Connector;
@@ -120,7 +121,8 @@ impl<F> Read for ReplacingLink<F> {
 /// more than one input is garbage, which the checks catch.
 #[test]
 fn keys_of_another_session_are_caught() {
-    let run = run();
+    // Frames in one part, to be replaced whole.
+    let run = Run { part_bytes: 1 << 20, ..run() };
     let other = good(4);
     let rows: u32 =
         run.schedule.products(&TINY.config).map(|ScheduledProduct { tokens, .. }| tokens).sum();

@@ -6,14 +6,16 @@ use crate::accel::reference::Matrix;
 use crate::accel::ring::{Ciphertexts, automorphisms};
 use crate::conformance::Noise;
 use crate::direct::noise::{FRESH, ProductNoise, key_switch};
-use crate::direct::{BODY_BITS, MASK_BITS, evaluation_key_body_into, switch_into};
+use crate::direct::{
+    BODY_BITS, MASK_BITS, TernaryKey, evaluation_key_limb_into, key_coordinate, switch_into,
+};
 use crate::galois::Automorphism;
 use crate::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use crate::measure::{Variance, centred, integers};
 use crate::params::{DirectSet, InsecureDirect64, Limbs, ParameterSet};
 use crate::prime::{Prime, Prime25, Prime26, T};
 use crate::ring::Scalar;
-use crate::stream::{Label, Seed, ternary};
+use crate::stream::{Label, Seed, centred_binomial, ternary};
 use crate::trace::{Layout, Plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,23 +82,24 @@ impl Device {
         let seed = self.seed.derive(Label::EvaluationKey);
         let public = seed.derive_public();
         let mut bodies = vec![0; S::GADGET * S::BODY_WORDS];
-        self.with_key(|key| {
-            for (block, body) in bodies.chunks_mut(S::N).enumerate() {
-                let (mut mask, mut noise) = ([0; S::N], [0; S::N]);
-                let mut scratch = EncryptScratch { mask: &mut mask, noise: &mut noise };
-                evaluation_key_body_into::<S, Scalar>(
-                    key,
-                    &seed,
-                    &public,
-                    sigma,
-                    block / 3,
-                    block % 3,
-                    body,
-                    &mut scratch,
-                )
-                .unwrap();
-            }
-        });
+        let mut coefficients = [0; S::N];
+        let key = TernaryKey::<S>::generate(&self.seed, &mut coefficients).unwrap();
+        for (block, body) in bodies.chunks_mut(S::N).enumerate() {
+            let (mut scratch, mut noise) = ([0; S::N], [0; S::N]);
+            let (element, limb) = (block / 3, block % 3);
+            centred_binomial(&seed, key_coordinate::<S>(sigma, element), &mut noise);
+            evaluation_key_limb_into::<S, Scalar>(
+                &key,
+                &public,
+                sigma,
+                element,
+                limb,
+                &noise,
+                body,
+                &mut scratch,
+            )
+            .unwrap();
+        }
         let first = u64::from(sigma.exponent()) * S::GADGET as u64;
         set.expand(&Ciphertexts { seed: &public, first, bodies: &bodies }).unwrap()
     }
