@@ -1,5 +1,8 @@
 //! Frames over any ordered byte stream that speaks `embedded-io-async`.
 
+#[cfg(test)]
+mod tests;
+
 use embedded_io_async::{Read, ReadExactError, Write};
 use kernel::wire::{Fault, FaultCode, FrameType, HEADER_BYTES, Header, WireError, decode_body};
 

@@ -287,13 +287,13 @@ impl<'b, S: MaskedSet, R: RingOps> Unit<'b, S, R> {
     /// # Errors
     /// [`UnitError::Workspace`] if `out` has no room for a packed polynomial, or all bodies have left.
     pub fn body_part(&mut self, out: &mut [u8]) -> Result<usize, UnitError> {
-        if !self.half {
-            self.encrypt()?;
-        }
         let limb = usize::from(self.half);
         let (p, first) = (MASKED_LIMBS[limb], (COORDINATES + limb) * S::N);
         let length = packed_len(p, S::N);
         let out = out.get_mut(..length).ok_or(UnitError::Workspace)?;
+        if !self.half {
+            self.encrypt()?;
+        }
         pack_residues(p, &self.scratch.0[first..first + S::N], out)?;
         self.next += limb;
         self.half = !self.half;

@@ -9,13 +9,13 @@ use device_client::decoder::Decoder;
 use device_client::direct::DirectMemory;
 use device_client::generate::Multiply;
 use device_client::masked::{MaskedSession, masked_words};
-use device_client::prepare::{PrepareMemory, prepare};
+use device_client::prepare::{PrepareMemory, prepare, prepare_frame_bytes};
 use device_client::prepare_direct::{
     PrepareDirectMemory, preparation_rule, prepare_direct, prepare_direct_words,
 };
 use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::transport::Connector;
-use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
+use device_client::unit::{UnitForm, UnitWorkspace, unit_words};
 use embedded_io_async::{ErrorType, Read, Write};
 use kernel::model::GroupId;
 use kernel::params::{InsecureDirect64, InsecureMasked16x1, ParameterSet};
@@ -88,33 +88,34 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 fn preparing(link: Link) -> Vec<u8> {
-    preparing_with(RowForm::Switched, link)
+    preparing_with(UnitForm { rows: RowForm::Switched, ..UnitForm::default() }, link)
 }
 
+/// Full rows of two keys.
 fn preparing_with_full_rows(link: Link) -> Vec<u8> {
-    preparing_with(RowForm::Full, link)
+    preparing_with(UnitForm { keys: 2, ..UnitForm::default() }, link)
 }
 
-fn preparing_with(rows: RowForm, mut link: Link) -> Vec<u8> {
+fn preparing_with(form: UnitForm, mut link: Link) -> Vec<u8> {
     let bundle = MODEL.bundle();
     let mut store = MemoryStore::new(&CONFIG);
-    let (mut words, mut noise) = (vec![0; unit_words::<Set>()], vec![0; Set::N]);
-    let mut frame = vec![0; HEADER_BYTES + PAYLOAD];
+    let keys = usize::from(form.keys);
+    let (mut words, mut noise) = (vec![0; unit_words::<Set>(keys)], vec![0; Set::N]);
+    let mut frame = vec![0; prepare_frame_bytes::<Set>()];
     let unit = UnitWorkspace { words: &mut words, noise: &mut noise };
-    let memory = PrepareMemory { unit, frame: &mut frame };
+    let memory = PrepareMemory { unit, frame: &mut frame, max_payload: PAYLOAD };
     let _ = now(prepare::<Set, Scalar, _, _, _>(
         &mut link,
         &bundle,
         &mut store,
         &UNITS,
-        MaskSource::Model,
-        rows,
+        form,
         &mut Rng(1),
         memory,
         |_| {},
     ));
     assert!(words.iter().all(|&word| word == 0) && noise.iter().all(|&e| e == 0), "erased");
-    assert!(store.put_row(&[0; Set::N]).is_err(), "the unit under way is abandoned");
+    assert!(store.put_row(&vec![0; keys * Set::N]).is_err(), "the unit under way is abandoned");
     holds_what_is_exact(&mut store);
     link.said
 }

@@ -13,8 +13,8 @@
 //! | domain | key | lane | stream | counter | cut |
 //! |---|---|---|---|---|---|
 //! | 1 public mask | public seed | 0 modulo t, 1 modulo Delta, 2 modulo 2^29 - 2^18 + 1, 3 modulo 2^26 - 2^16 + 1, 4 modulo 2^25 - 2^14 + 1 | coordinate j | column / 16 | word column % 16, uniform mod p |
-//! | 2 secret key | key seed | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
-//! | 3 noise | key seed | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
+//! | 2 secret key | seed of the key | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
+//! | 3 noise | seed of the key | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
 //! | 4 one-time mask | mask seed of the unit | 0 | token / 4 | coordinate / 4 | word 4 (coordinate % 4) + token % 4, uniform mod t |
 //! | 5 check vector | check seed | repetition, 0 or 1 | group | row / 16 | word row % 16, uniform mod t |
 //! | 6 derivation | the parent seed | 0 | label | 0 | first 32 bytes |
@@ -49,8 +49,8 @@
 //!
 //! Label 6 is that of the module [`hybrid`](crate::hybrid), and not of the protocol. The parent of
 //! label 7 is a model's digest, which is no secret, and its stream is `7 + 256 * set`, of the number of
-//! the parameter set. Each key of a unit has a key seed, the first and the only one too: the stream of
-//! key i is `8 + 256 i`. A session with a direct set has one key, whose seed is the session's.
+//! the parameter set. Each key of a unit has a seed of its own, the first and the only one too: the stream
+//! of key i is `8 + 256 i`. A session with a direct set has one key, whose seed is the session's.
 //!
 //! # Example
 //! ```

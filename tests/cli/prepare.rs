@@ -69,6 +69,24 @@ fn what_is_held_is_not_prepared_again() {
     assert_eq!(units(&lacking.stderr), 1, "the head's");
 }
 
+/// Several keys: fewer bytes for as many tokens, by as many as was said.
+#[test]
+fn keys_share_what_comes_down() {
+    let bundles = Bundles::of(MODEL);
+    let host = Host::of(&bundles);
+    // Words of 45 bits of masks and of 35 of bodies: (45 * 4096 + 35 * 256 keys) / 8 bytes a row.
+    let line = "preparing 768 tokens in 9 units: 4.4 MB up, 40.6 MB down, 4.7 MB stored; about ";
+    let made = prepare(&bundles, &host.address, "--tokens 600 --keys 3");
+    says(&made, &[line, "correlations holds 768 tokens (9 units in ", "; 4.4 MB up, 40.6 MB down"]);
+    let report = run(bundles.generate(&host.address, OPTIONS)).json();
+    assert_eq!((&report["offline"]["tokens"], &report["checks_failed"]), (&0.into(), &0.into()));
+    let demo =
+        run(words(&format!("demo {OPTIONS} --method masked --keys 2 --model"), &[&fixture(MODEL)]));
+    let demo = demo.json();
+    assert_eq!((&demo["batch"], &demo["offline"]["tokens"]), (&512.into(), &512.into()));
+    assert_eq!(report["token_ids"], demo["token_ids"]);
+}
+
 #[test]
 fn a_store_beside_the_device_folder() {
     let bundles = Bundles::of(MODEL);

@@ -42,6 +42,8 @@ fn numbers() {
     wrong("demo --tokens -3", &["-3"]);
     wrong("demo --batch 300", &["--batch", "256, 512, 1024, 2048 or 4096"]);
     wrong("demo --batch 18446744073709551616", &["--batch"]);
+    wrong("demo --keys 0", &["--keys", "1..=16"]);
+    wrong("demo --keys 17", &["--keys", "1..=16"]);
     wrong("demo --temperature -1", &["--temperature", "zero or a positive"]);
     wrong("demo --temperature nan", &["--temperature", "zero or a positive"]);
     wrong("demo --temperature inf", &["--temperature", "zero or a positive"]);
@@ -60,6 +62,7 @@ fn numbers() {
     wrong("provision --weights x --model y --tokens 0", &["--tokens"]);
     wrong("prepare --host x --model y --tokens 0", &["--tokens"]);
     wrong("prepare --host x --model y --tokens 9 --batch 300", &["--batch"]);
+    wrong("prepare --host x --model y --tokens 9 --keys 257", &["--keys"]);
     wrong("serve --model x --sessions 0", &["--sessions"]);
     wrong("serve --model x --listen localhost", &["--listen"]);
     wrong("serve --model x --listen 127.0.0.1", &["--listen"]);

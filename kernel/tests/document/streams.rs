@@ -107,8 +107,8 @@ pub(crate) fn domains(page: &Page) {
 }
 
 pub(crate) fn labels(page: &Page) {
-    use Label::{EvaluationKey, ModelMask, OneTimeMask, PublicMask, Seal, Store};
-    let labels = [PublicMask, OneTimeMask, Store, Seal, EvaluationKey, ModelMask];
+    use Label::{EvaluationKey, ModelMask, OneTimeMask, PublicMask, Seal, Store, UnitKey};
+    let labels = [PublicMask, OneTimeMask, Store, Seal, EvaluationKey, ModelMask, UnitKey];
     let said: Vec<_> = page.table("labels").iter().map(|row| number(row[0])).collect();
     assert_eq!(said, labels.map(|label| label as u64));
 
@@ -116,14 +116,17 @@ pub(crate) fn labels(page: &Page) {
     let derived = block(6, 0, 0, 7 + 256 * set as u64, 0);
     let derived: Vec<u8> = derived[..8].iter().flat_map(|word| word.to_le_bytes()).collect();
     assert_eq!(PublicSeed::of_model(ModelDigest(KEY), set).0[..], derived);
+    for key in [0, 15] {
+        let derived = block(6, 0, 0, 8 + 256 * u64::from(key), 0);
+        let derived: Vec<u8> = derived[..8].iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(seed().derive_key(key).expose()[..], derived);
+    }
 }
 
 pub(crate) fn streams(page: &Page) {
     let mut key = [0; 32];
     for (what, values) in page.block("streams") {
-        if let Some((_, "seed")) = what.split_once(' ')
-            && ["unit seed", "check seed"].contains(&what)
-        {
+        if ["unit seed", "check seed", "seed of a key"].contains(&what) {
             key = array(&values);
             continue;
         }
@@ -144,6 +147,11 @@ pub(crate) fn streams(page: &Page) {
             // The first is derived from the seed above it; the others are seeds of examples.
             "public seed" if seed.derive_public().0 == array(&values) => continue,
             "mask seed" if seed.derive(Label::OneTimeMask).expose() == &array(&values) => continue,
+            "seed of key 0" | "seed of key 1" => {
+                let key = what.ends_with('1').into();
+                assert_eq!(seed.derive_key(key).expose(), &array(&values));
+                continue;
+            }
             "seed of the model, set 5" => {
                 let seed = PublicSeed::of_model(ModelDigest(key), ParameterId::Masked256x16);
                 assert_eq!(seed.0, array(&values));
