@@ -68,6 +68,8 @@
 //! one_time_mask(&unit.derive(Label::OneTimeMask), 5, 0, &mut r);
 //! ```
 
+#[cfg(any(target_arch = "arm", test))]
+mod block;
 mod keystream;
 mod samplers;
 #[cfg(test)]
