@@ -55,6 +55,9 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
     /// Powers of a primitive `2L`-th root of unity in bit-reversed order, `L` of them: the
     /// twiddle factors of every transform up to `N = L`.
     const TWIDDLES: &'static [u32];
+    /// [`Self::TWIDDLES`] as [`ntt`](crate::ntt) multiplies with them.
+    #[doc(hidden)]
+    const FACTORS: &'static [u32];
     /// The lane of the public masks modulo this prime, see [`stream`](crate::stream).
     const MASK_LANE: u8;
     /// The modulus `p`.
@@ -204,6 +207,7 @@ macro_rules! primes {
             const GENERATOR: u32 = $generator;
             const MASK_LANE: u8 = $lane;
             const TWIDDLES: &'static [u32] = &crate::ntt::twiddles::<$degree>(Self::VALUE, $generator);
+            const FACTORS: &'static [u32] = &crate::ntt::factors::<$degree>(Self::VALUE, $generator);
             $($reduce)*
         }
     )+};
