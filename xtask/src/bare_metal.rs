@@ -15,7 +15,7 @@ use crate::shell;
 pub(crate) const CRATES: [&str; 2] = ["kernel", "device-client"];
 
 /// A Cortex-M4 or M7 with a floating-point unit.
-const TARGET: &str = "thumbv7em-none-eabihf";
+pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// A sysroot with a compiler, a cargo and the source of the library, where it is not Debian's.
 const SYSROOT: &str = "SUBROSA_BARE_METAL_SYSROOT";
@@ -49,16 +49,7 @@ pub(crate) fn check() -> Result<()> {
         );
         println!("{name}: no dependency asks for std or alloc");
     }
-    let sysroot = env::var_os(SYSROOT).map_or_else(|| PathBuf::from("/usr"), PathBuf::from);
-    for file in ["bin/cargo", "bin/rustc", "lib/rustlib/src/rust/library/core/Cargo.toml"] {
-        let file = sysroot.join(file);
-        ensure!(
-            file.exists(),
-            "no {}: install Debian's rustc-web, cargo-web and rust-web-src (`cargo xtask packages` \
-             does it), or let {SYSROOT} name the sysroot of a toolchain with its source",
-            file.display()
-        );
-    }
+    let sysroot = sysroot()?;
     let target_dir = shell::target_dir("bare-metal")?;
     for name in CRATES {
         let mut build = shell::command(sysroot.join("bin/cargo"));
@@ -80,6 +71,21 @@ pub(crate) fn check() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The sysroot of a toolchain with the source of its library.
+pub(crate) fn sysroot() -> Result<PathBuf> {
+    let sysroot = env::var_os(SYSROOT).map_or_else(|| PathBuf::from("/usr"), PathBuf::from);
+    for file in ["bin/cargo", "bin/rustc", "lib/rustlib/src/rust/library/core/Cargo.toml"] {
+        let file = sysroot.join(file);
+        ensure!(
+            file.exists(),
+            "no {}: install Debian's rustc-web, cargo-web and rust-web-src (`cargo xtask packages` \
+             does it), or let {SYSROOT} name the sysroot of a toolchain with its source",
+            file.display()
+        );
+    }
+    Ok(sysroot)
 }
 
 /// The dependencies in a tree that have a feature from [`HOSTED`], as `name/feature`.
