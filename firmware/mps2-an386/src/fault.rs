@@ -52,3 +52,9 @@ extern "C" fn report(stack: u32) -> ! {
     );
     semihosting::exit(FAULT)
 }
+
+/// An interrupt came that nobody asked for.
+pub(crate) fn unexpected(number: i16) -> ! {
+    println!("fault: interrupt {} has no handler", number);
+    semihosting::exit(FAULT)
+}

@@ -5,15 +5,21 @@
 #![no_std]
 
 pub mod counter;
+pub mod entropy;
+pub mod ethernet;
+pub mod executor;
 mod fault;
+mod interrupts;
 pub mod memory;
 pub mod semihosting;
 pub mod stack;
+mod time;
 
 pub use cortex_m_rt::entry;
 
-/// Sets up what every program needs: the guard below the stack and the counter.
+/// Sets up what every program needs: the guard below the stack, the counter and the clock.
 pub fn start() {
     stack::guard();
     counter::start();
+    time::start();
 }
