@@ -69,7 +69,7 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
     fn fold(x: u64) -> u64 {
         let high = x >> Self::BITS;
         let low = x & ((1_u64 << Self::BITS) - 1);
-        high * ((1 << Self::SHIFT) - 1) + low
+        (high << Self::SHIFT) - high + low
     }
 
     /// `x mod p` for any 64-bit `x`.

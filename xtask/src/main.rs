@@ -1,9 +1,11 @@
 //! The commands of the workshop. `cargo xtask test` runs everything that a change has to pass;
-//! every step of it is also a command of its own. `firmware` and `interop` are not steps of it.
+//! every step of it is also a command of its own. `firmware`, `measure` and `interop` are not
+//! steps of it.
 
 mod bare_metal;
 mod firmware;
 mod licences;
+mod measure;
 mod neon;
 mod packages;
 mod rules;
