@@ -34,10 +34,13 @@
 //!
 //! Source: Longa and Naehrig, "Speeding up the NTT" (2016), algorithms 1 and 2.
 
+mod arithmetic;
+mod layers;
 #[cfg(test)]
 mod tests;
 
 use crate::prime::{Prime, pow_const};
+use arithmetic::{Canonical, Lazy, is_lazy};
 
 /// Largest ring degree.
 pub const MAX_DEGREE: usize = 4096;
@@ -72,6 +75,17 @@ pub(crate) const fn twiddles<const L: usize>(p: u32, generator: u32) -> [u32; L]
     table
 }
 
+/// [`twiddles`] as factors of the butterflies.
+pub(crate) const fn factors<const L: usize>(p: u32, generator: u32) -> [u32; L] {
+    let mut table = twiddles(p, generator);
+    let mut i = 0;
+    while i < L {
+        table[i] = arithmetic::tabulate(p, table[i]);
+        i += 1;
+    }
+    table
+}
+
 /// Coefficient domain to NTT domain, canonical residues in and out.
 ///
 /// `polynomial` has a [supported](supports) length. For another the result is unspecified, or the
@@ -87,20 +101,10 @@ pub(crate) const fn twiddles<const L: usize>(p: u32, generator: u32) -> [u32; L]
 /// ```
 pub fn forward<P: Prime>(polynomial: &mut [u32]) {
     debug_assert!(supports::<P>(polynomial.len()));
-    let n = polynomial.len();
-    let mut blocks = 1;
-    while blocks < n {
-        let half = n / (2 * blocks);
-        let twiddles = &P::TWIDDLES[blocks..2 * blocks];
-        for (block, &w) in polynomial.chunks_exact_mut(2 * half).zip(twiddles) {
-            let (low, high) = block.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                let product = P::mul(*b, w);
-                *b = P::sub(*a, product);
-                *a = P::add(*a, product);
-            }
-        }
-        blocks *= 2;
+    if is_lazy(P::BITS) {
+        layers::forward(const { Lazy::new::<P>() }, P::FACTORS, polynomial);
+    } else {
+        layers::forward(const { Canonical::new::<P>() }, P::FACTORS, polynomial);
     }
 }
 
@@ -117,25 +121,12 @@ pub fn forward<P: Prime>(polynomial: &mut [u32]) {
 /// ```
 pub fn inverse<P: Prime>(polynomial: &mut [u32]) {
     debug_assert!(supports::<P>(polynomial.len()));
-    let n = polynomial.len();
-    let mut blocks = n / 2;
-    while blocks > 0 {
-        let half = n / (2 * blocks);
-        let twiddles = P::TWIDDLES[blocks..2 * blocks].iter().rev();
-        for (block, &w) in polynomial.chunks_exact_mut(2 * half).zip(twiddles) {
-            let (low, high) = block.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                // (a - b) * -w
-                let difference = P::sub(*b, *a);
-                *a = P::add(*a, *b);
-                *b = P::mul(difference, w);
-            }
-        }
-        blocks /= 2;
-    }
     // N divides p - 1, so N * -(p - 1) / N = 1.
-    let degree_inverse = P::VALUE - (P::VALUE - 1) / n as u32;
-    for a in polynomial {
-        *a = P::mul(*a, degree_inverse);
+    let degree_inverse = P::VALUE - (P::VALUE - 1) / polynomial.len() as u32;
+    let scale = P::mul(degree_inverse, const { arithmetic::tabulate(P::VALUE, 1) });
+    if is_lazy(P::BITS) {
+        layers::inverse(const { Lazy::new::<P>() }, P::FACTORS, scale, polynomial);
+    } else {
+        layers::inverse(const { Canonical::new::<P>() }, P::FACTORS, scale, polynomial);
     }
 }

@@ -55,6 +55,9 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
     /// Powers of a primitive `2L`-th root of unity in bit-reversed order, `L` of them: the
     /// twiddle factors of every transform up to `N = L`.
     const TWIDDLES: &'static [u32];
+    /// [`Self::TWIDDLES`] as [`ntt`](crate::ntt) multiplies with them.
+    #[doc(hidden)]
+    const FACTORS: &'static [u32];
     /// The lane of the public masks modulo this prime, see [`stream`](crate::stream).
     const MASK_LANE: u8;
     /// The modulus `p`.
@@ -114,11 +117,14 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
         Self::reduce_product(u64::from(a) * u64::from(b))
     }
 
-    /// `x mod p` for `x` at most `(p - 1)^2 + p`, a product and a residue: one fold less than
-    /// [`Prime::reduce`]. For a larger `x` the result is unspecified.
+    /// `x mod p` for `x` at most `(p - 1)^2 + p`, a product and a residue. For a larger `x` the result
+    /// is unspecified.
     #[inline(always)]
     #[must_use]
     fn reduce_product(x: u64) -> u32 {
+        if Self::BITS <= 29 {
+            return reduce_below_square::<Self>(x);
+        }
         subtract_once::<Self>(Self::fold(Self::fold(Self::fold(x))))
     }
 
@@ -173,9 +179,26 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
 #[inline(always)]
 fn subtract_once<P: Prime>(x: u64) -> u32 {
     debug_assert!(x < 2 * u64::from(P::VALUE));
-    let difference = x.wrapping_sub(u64::from(P::VALUE));
-    let borrow = (difference >> 63) as u32;
-    (difference as u32).wrapping_add(P::VALUE & borrow.wrapping_neg())
+    let (difference, borrow) = x.overflowing_sub(u64::from(P::VALUE));
+    (difference as u32).wrapping_add(P::VALUE & u32::from(borrow).wrapping_neg())
+}
+
+/// `x mod p` for `x < 2^(2 BITS)`, for a prime of at most 29 bits.
+///
+/// With `2^(BITS - 1) h <= x` and `m = floor(2^(BITS + 31) / p)`, the estimate `q = floor(h m / 2^32)` of
+/// the quotient is at most it, and less by at most 1: of `x / p`, cutting off x has taken less than
+/// `2^(BITS - 1) / p < 0.51`, and cutting off m less than `h / 2^32 <= 2^(BITS - 31) <= 0.25`.
+///
+/// Source: Barrett, "Implementing the Rivest Shamir and Adleman public key encryption algorithm on a
+/// standard digital signal processor" (1986).
+#[inline(always)]
+fn reduce_below_square<P: Prime>(x: u64) -> u32 {
+    let multiplier = const { (1 << (P::BITS + 31)) / P::VALUE as u64 };
+    let h = (x >> (P::BITS - 1)) as u32;
+    let q = ((u64::from(h) * multiplier) >> 32) as u32;
+    let rest = (x as u32).wrapping_sub(q.wrapping_mul(P::VALUE));
+    let (difference, borrow) = rest.overflowing_sub(P::VALUE);
+    difference.wrapping_add(P::VALUE & u32::from(borrow).wrapping_neg())
 }
 
 /// `base^exponent mod p` by division: for constants and tables, never for a secret.
@@ -204,6 +227,7 @@ macro_rules! primes {
             const GENERATOR: u32 = $generator;
             const MASK_LANE: u8 = $lane;
             const TWIDDLES: &'static [u32] = &crate::ntt::twiddles::<$degree>(Self::VALUE, $generator);
+            const FACTORS: &'static [u32] = &crate::ntt::factors::<$degree>(Self::VALUE, $generator);
             $($reduce)*
         }
     )+};

@@ -14,7 +14,7 @@
 //! |---|---|---|---|---|---|
 //! | 1 public mask | public seed | 0 modulo t, 1 modulo Delta, 2 modulo 2^29 - 2^18 + 1, 3 modulo 2^26 - 2^16 + 1, 4 modulo 2^25 - 2^14 + 1 | coordinate j | column / 16 | word column % 16, uniform mod p |
 //! | 2 secret key | seed of the key | 0 | component of the key | i / 8 | 64-bit word i % 8, see [`ternary`] |
-//! | 3 noise | seed of the key | 0 | coordinate j | i / 10 | see [`centred_binomial`] |
+//! | 3 noise | seed of the key | 0 | coordinate j | 21 (i / 256) to 21 (i / 256) + 20 | see [`centred_binomial`] |
 //! | 4 one-time mask | mask seed of the unit | 0 | token / 4 | coordinate / 4 | word 4 (coordinate % 4) + token % 4, uniform mod t |
 //! | 5 check vector | check seed | repetition, 0 or 1 | group | row / 16 | word row % 16, uniform mod t |
 //! | 6 derivation | the parent seed | 0 | label | 0 | first 32 bytes |
@@ -70,6 +70,8 @@
 //! one_time_mask(&unit.derive(Label::OneTimeMask), 5, 0, &mut r);
 //! ```
 
+#[cfg(any(target_arch = "arm", test))]
+mod block;
 mod keystream;
 mod samplers;
 #[cfg(test)]

@@ -132,10 +132,10 @@ def ternary(seed, component, i):
 
 
 def noise(seed, coordinate, i):
-    """Coefficient i of the noise of one ciphertext: 21 coins for heads, 21 for tails."""
-    data = block(seed, NOISE, 0, 0, coordinate, i // 10)
-    triple = i % 10 // 2
-    # Each word as a string of bits, the lowest first.
-    a, b, c = (f"{word(data, 3 * triple + k):032b}"[::-1] for k in range(3))
-    heads, tails = [(a[:21], b[:21]), (c[:21], a[21:] + b[21:31])][i % 2]
-    return heads.count("1") - tails.count("1")
+    """Coefficient i of the noise of one ciphertext: the ones among 42 coins, less 21."""
+    draw, c = divmod(i, 256)
+    ones = 0
+    for row in range(42):
+        data = block(seed, NOISE, 0, 0, coordinate, 21 * draw + row // 2)
+        ones += data[32 * (row % 2) + c % 32] >> (c // 32) & 1
+    return ones - 21

@@ -5,18 +5,47 @@ use std::vec;
 use std::vec::Vec;
 
 /// RFC 8439, section 2.3.2: the block of key 00..1f, nonce 00 00 00 09 00 00 00 4a 00 00 00 00 and
-/// counter 1 begins with e4e7f110. Our addressing reaches that nonce only by hand, so the check is
-/// on the cipher that the addressing wraps.
+/// counter 1. Our addressing reaches that nonce only by hand, so the check is on the ciphers that the
+/// addressing wraps.
 #[test]
-fn cipher_is_the_ietf_variant() {
-    use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+fn ciphers_are_the_ietf_variant() {
+    const BLOCK: [u32; 16] = [
+        0xe4e7_f110,
+        0x1559_3bd1,
+        0x1fdd_0f50,
+        0xc471_20a3,
+        0xc7f4_d1c7,
+        0x0368_c033,
+        0x9aaa_2204,
+        0x4e6c_d4c3,
+        0x4664_82d2,
+        0x09aa_9f07,
+        0x05d7_c214,
+        0xa202_8bd9,
+        0xd19c_12b5,
+        0xb94e_16de,
+        0xe883_d0cb,
+        0x4e3c_50a2,
+    ];
     let key: [u8; 32] = core::array::from_fn(|i| i as u8);
     let nonce = [0, 0, 0, 9, 0, 0, 0, 0x4a, 0, 0, 0, 0];
-    let mut cipher = chacha20::ChaCha20::new(&key.into(), &nonce.into());
-    let mut first = [0_u8; 4];
-    cipher.try_seek(64_u64).unwrap();
-    cipher.apply_keystream(&mut first);
-    assert_eq!(u32::from_le_bytes(first), 0xe4e7_f110);
+    let (mut small, mut vectors) = ([0; 16], [0; 16]);
+    block::Blocks::new(&key, &nonce).words(1, &mut small);
+    keystream::vectors::Blocks::new(&key, &nonce).words(1, &mut vectors);
+    assert_eq!((small, vectors), (BLOCK, BLOCK));
+}
+
+proptest! {
+    /// The cipher of small cores is that of the others, from any block and for any length.
+    #[test]
+    fn ciphers_agree(key: [u8; 32], nonce: [u8; 12], counter in 0_u32..u32::MAX - 8, len in 0_usize..100) {
+        let (mut small, mut vectors) = (vec![7; len], vec![9; len]);
+        let mut blocks = block::Blocks::new(&key, &nonce);
+        blocks.words(counter, &mut small);
+        blocks.words(counter, &mut small);
+        keystream::vectors::Blocks::new(&key, &nonce).words(counter, &mut vectors);
+        prop_assert_eq!(small, vectors);
+    }
 }
 
 fn seed(byte: u8) -> Seed {

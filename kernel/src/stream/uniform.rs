@@ -25,12 +25,14 @@ impl Family<'_> {
     /// Turns raw words, which start at block `counter`, into residues; the rejected are redrawn.
     fn accept<P: Prime>(&self, counter: u32, words: &mut [u32]) {
         let low_bits = u32::MAX >> (32 - P::BITS);
-        let mut any_rejected = false;
+        let mut rejected = 0_u32;
         for word in words.iter_mut() {
             *word &= low_bits;
-            any_rejected |= *word >= P::VALUE;
+            // One if the word is at least p.
+            let (_, carry) = word.overflowing_add(P::VALUE.wrapping_neg());
+            rejected = rejected.wrapping_add(u32::from(carry));
         }
-        if any_rejected {
+        if rejected != 0 {
             for (i, word) in words.iter_mut().enumerate() {
                 if *word >= P::VALUE {
                     *word = self.redraw::<P>(counter + (i / BLOCK_WORDS) as u32, i % BLOCK_WORDS);
@@ -60,23 +62,24 @@ impl Family<'_> {
     /// Words `first..` of the family, sixteen to a block.
     fn fill<P: Prime>(&self, first: usize, out: &mut [u32]) {
         let mut stream = self.attempt(0);
-        let mut buffer = [0; CHUNK_WORDS];
-        let mut position = first;
+        let mut counter = (first / BLOCK_WORDS) as u32;
+        let skip = first % BLOCK_WORDS;
         let mut rest = out;
-        while !rest.is_empty() {
-            let counter = (position / BLOCK_WORDS) as u32;
-            let skip = position % BLOCK_WORDS;
-            let take = rest.len().min(CHUNK_WORDS - skip);
-            let blocks = (skip + take).div_ceil(BLOCK_WORDS);
-            let words = &mut buffer[..blocks * BLOCK_WORDS];
-            stream.words(counter, words);
-            self.accept::<P>(counter, words);
-            let (head, tail) = rest.split_at_mut(take);
-            head.copy_from_slice(&words[skip..skip + take]);
-            position += take;
+        if skip != 0 {
+            let (head, tail) = rest.split_at_mut(rest.len().min(BLOCK_WORDS - skip));
+            let mut block = [0; BLOCK_WORDS];
+            stream.words(counter, &mut block);
+            self.accept::<P>(counter, &mut block);
+            head.copy_from_slice(&block[skip..skip + head.len()]);
+            block.zeroize();
+            counter += 1;
             rest = tail;
         }
-        buffer.zeroize();
+        for chunk in rest.chunks_mut(CHUNK_WORDS) {
+            stream.words(counter, chunk);
+            self.accept::<P>(counter, chunk);
+            counter += CHUNK_BLOCKS as u32;
+        }
     }
 }
 

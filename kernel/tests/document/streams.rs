@@ -69,20 +69,19 @@ pub(crate) fn domains(page: &Page) {
     let wide = u128::from(words[2 * (99 % 8)]) | (u128::from(words[2 * (99 % 8) + 1]) << 32);
     assert_eq!(i128::from(key[99]), ((3 * wide) >> 64) as i128 - 1);
 
-    let mut noise = [0; 100];
+    let mut noise = [0; 600];
     centred_binomial(&seed(), 5, &mut noise);
-    let words = block(domain("noise"), 0, 0, 5, 9);
-    let ones = |word: u32, from: u32, to: u32| -> i8 {
-        (from..to).map(|bit| (word >> bit & 1) as i8).sum()
-    };
-    for i in 90..100 {
-        let [a, b, c] = [0, 1, 2].map(|at| words[3 * (i % 10 / 2) + at]);
-        let expected = if i % 2 == 0 {
-            ones(a, 0, 21) - ones(b, 0, 21)
-        } else {
-            ones(c, 0, 21) - (ones(a, 21, 32) + ones(b, 21, 31))
-        };
-        assert_eq!(noise[i], expected, "coefficient {i}");
+    let rows: Vec<[u32; 8]> = (2 * 21..3 * 21)
+        .flat_map(|counter| {
+            let words = block(domain("noise"), 0, 0, 5, counter);
+            words.as_chunks().0.to_vec()
+        })
+        .collect();
+    for c in 0..600 - 512 {
+        let (byte, bit) = (c % 32, c / 32);
+        let coin = |row: &[u32; 8]| row[byte / 4].to_le_bytes()[byte % 4] >> bit & 1;
+        let ones: u8 = rows.iter().map(coin).sum();
+        assert_eq!(noise[512 + c], ones as i8 - 21, "coefficient {}", 512 + c);
     }
 
     let (otm, token, coordinate) = (domain("one-time mask"), 30_usize, 41_usize);

@@ -1,0 +1,127 @@
+//! Masked mode: correlations are prepared with the host, kept in external RAM, and used once.
+
+use crate::failure::Failure;
+use crate::memory::Arena;
+use crate::run::Run;
+use board::entropy::MachineEntropy;
+use board::println;
+use device_client::masked::{MaskedSession, frame_bytes, masked_words};
+use device_client::prepare::{PrepareError, PrepareEvent, PrepareMemory, prepare};
+use device_client::store::{CorrelationStore, Window, WindowStore};
+use device_client::transport::TransportError;
+use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
+use embassy_time::{Instant, Timer};
+use kernel::model::GroupId;
+use kernel::params::{Masked256x16, ParameterSet};
+use kernel::ring::Scalar;
+
+/// The smallest units.
+type Set = Masked256x16;
+
+/// Groups of a model, at most.
+const GROUPS: usize = 129;
+/// Preparation sessions with one host before it is given up.
+const ATTEMPTS: u32 = 3;
+/// Bytes of a frame of a preparation: a row of a unit has 33,000.
+const FRAME: usize = 48 * 1024;
+
+/// Prepares and generates.
+pub(crate) async fn run(
+    run: &Run<'_>,
+    mut internal: Arena<'_>,
+    mut external: Arena<'_>,
+) -> Result<(), Failure> {
+    let config = run.bundle.config();
+    let demand = |group| run.schedule.demand(config, group);
+    let needed = config.groups().map(demand).max().unwrap_or(0) as usize;
+    let room = run.arguments.store.unwrap_or(needed);
+    let words = external.take("correlations", WindowStore::words(config, room))?;
+    let mut windows = [const { Window::EMPTY }; GROUPS];
+    let mut store = WindowStore::new(config, &mut windows, words)?;
+    if store.tokens() < needed {
+        return Err(Failure::Room { room: store.tokens(), needed });
+    }
+
+    fetch(run, &mut store, needed as u32, &mut internal.lend()).await?;
+
+    let chunk = run.schedule.chunk() as usize;
+    let words = internal.take("masks and images", masked_words(config, chunk))?;
+    // Openings of a session are short, but longer than an empty frame.
+    let bytes = frame_bytes(config, chunk).max(256);
+    let frames = [internal.take("request", bytes)?, internal.take("reply", bytes)?];
+    let session =
+        MaskedSession::open(run.bundle, &mut store, run.schedule, Set::ID, run.id, words)?;
+    run.generate(session, frames, &mut external).await
+}
+
+/// Prepares what the store lacks. What a broken link or a refused unit leaves lacking is asked for
+/// again, at a fixed pace, a few times.
+async fn fetch(
+    run: &Run<'_>,
+    store: &mut WindowStore<'_>,
+    needed: u32,
+    internal: &mut Arena<'_>,
+) -> Result<(), Failure> {
+    let words = internal.take("unit", unit_words::<Set>())?;
+    let noise = internal.take("noise", Set::N)?;
+    let frame = internal.take("frame", FRAME)?;
+    let began = Instant::now();
+    let (mut up, mut down, mut kept, mut refused) = (0, 0, 0, 0);
+    let mut outcome = Ok(());
+    for attempt in 0..ATTEMPTS {
+        let groups = run.bundle.config().groups();
+        let lacking: heapless::Vec<GroupId, GROUPS> =
+            groups.filter(|&group| store.available(group) < needed).collect();
+        if lacking.is_empty() {
+            break;
+        }
+        if attempt > 0 {
+            println!("preparing again: {} units are missing", lacking.len());
+            Timer::after(run.arguments.limits.pause).await;
+        }
+        let link = match run.endpoint.connect().await {
+            Ok(link) => link,
+            Err(error) => {
+                outcome = Err(PrepareError::Transport(TransportError::Link(error)));
+                continue;
+            }
+        };
+        let memory = PrepareMemory {
+            unit: UnitWorkspace { words: &mut *words, noise: &mut *noise },
+            frame: &mut *frame,
+        };
+        outcome = prepare::<Set, Scalar, _, _, _>(
+            link,
+            run.bundle,
+            store,
+            &lacking,
+            MaskSource::Model,
+            run.arguments.rows,
+            &mut MachineEntropy,
+            memory,
+            |event| match event {
+                PrepareEvent::Bytes { up: sent, down: received } => {
+                    (up, down) = (up + sent, down + received);
+                }
+                PrepareEvent::Unit { kept: true, .. } => kept += 1,
+                PrepareEvent::Unit { kept: false, .. } => refused += 1,
+            },
+        )
+        .await;
+        match &outcome {
+            Err(PrepareError::Transport(error)) if error.is_passing() => {
+                println!("error: {}", error);
+            }
+            Err(error) => return Err((*error).into()),
+            Ok(()) => {}
+        }
+    }
+    println!("prepared {} units, {} refused, up {} down {}", kept, refused, up, down);
+    println!("offline {} ms", began.elapsed().as_millis());
+    let groups = run.bundle.config().groups();
+    if groups.into_iter().all(|group| store.available(group) >= needed) {
+        return Ok(());
+    }
+    outcome?;
+    Err(Failure::Cheated { failed: refused })
+}

@@ -1,0 +1,143 @@
+//! One run: a session with the host, from a prompt to a text.
+
+use crate::arguments::{Arguments, Mode};
+use crate::failure::Failure;
+use crate::memory::{Arena, Memory};
+use crate::{direct, masked};
+use board::entropy::MachineEntropy;
+use board::{print, println};
+use device_client::choose::Choice;
+use device_client::client::Client;
+use device_client::decoder::Decoder;
+use device_client::direct::direct_fitting_chunk;
+use device_client::generate::{Event, Sampling, generate};
+use device_client::masked::fitting_chunk;
+use device_client::net::{Endpoint, NetConnector};
+use device_client::session::{self, Session};
+use embassy_net::Stack;
+use embassy_time::Instant;
+use kernel::bundle::DeviceBundle;
+use kernel::params::Direct4096;
+use kernel::schedule::Schedule;
+use kernel::stream::{Entropy, Seed};
+use kernel::wire::SessionId;
+
+/// Bytes of the buffers of the one connection. More for what comes in would overrun the controller.
+const RECEIVE: usize = 8 * 1024;
+const SEND: usize = 8 * 1024;
+
+/// What all modes share.
+pub(crate) struct Run<'r> {
+    pub(crate) bundle: &'r DeviceBundle<'r>,
+    pub(crate) arguments: &'r Arguments,
+    pub(crate) schedule: Schedule,
+    pub(crate) endpoint: Endpoint<'r>,
+    pub(crate) id: SessionId,
+}
+
+/// Runs a session and prints its text. `caught` is whether the host has cheated before.
+pub(crate) async fn run(
+    bundle: &DeviceBundle<'_>,
+    arguments: &Arguments,
+    stack: Stack<'static>,
+    memory: &mut Memory,
+    caught: bool,
+) -> Result<(), Failure> {
+    let config = bundle.config();
+    let wanted = arguments.chunk as usize;
+    let chunk = match arguments.mode {
+        Mode::Masked => fitting_chunk(config, wanted),
+        Mode::Direct if caught => return Err(Failure::Distrust),
+        Mode::Direct => direct_fitting_chunk::<Direct4096>(config, wanted),
+    };
+    let length = arguments.prompt.len() as u32;
+    let schedule = Schedule::for_request(config, length, arguments.tokens, chunk as u32)?;
+    let (mut internal, mut external) = memory.arenas();
+    let receive = internal.take("received", RECEIVE)?;
+    let send = internal.take("to send", SEND)?;
+    let endpoint = Endpoint::new(stack, arguments.host, receive, send, arguments.limits);
+    let mut id = SessionId([0; 16]);
+    MachineEntropy.fill(&mut id.0)?;
+    let run = Run { bundle, arguments, schedule, endpoint, id };
+    match arguments.mode {
+        Mode::Masked => masked::run(&run, internal, external).await,
+        Mode::Direct => direct::run(&run, internal, &mut external).await,
+    }
+}
+
+impl Run<'_> {
+    /// The online phase, with frames of `frame_bytes`.
+    pub(crate) async fn generate<M: session::Mode>(
+        &self,
+        session: Session<'_, M>,
+        frames: [&mut [u8]; 2],
+        external: &mut Arena<'_>,
+    ) -> Result<(), Failure> {
+        let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
+        let context = (self.schedule.prompt_bucket() + self.schedule.output_bucket() - 1) as usize;
+        let length = Decoder::workspace_len(config, context, chunk);
+        let floats = external.take("decoder, with its cache", length.floats)?;
+        let integers = external.take("products", length.integers)?;
+        let indices = external.take("choice", config.vocab as usize)?;
+        let tokens: &mut [u32] = external.take("tokens", self.arguments.tokens as usize)?;
+        let mut decoder = Decoder::new(self.bundle, context, chunk, floats, integers)?;
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.arguments.seed.to_le_bytes());
+        let choice = Choice::new(self.arguments.temperature, 1.0)?;
+        let sampling = Sampling { choice, seed: Seed::from_bytes(seed) };
+
+        let [request, reply] = frames;
+        let connector = NetConnector::new(&self.endpoint, self.arguments.pace);
+        let began = Instant::now();
+        let mut client = Client::open(session, connector, request, reply).await?;
+        let mut shown = true;
+        let outcome = generate(
+            &mut decoder,
+            &self.schedule,
+            &self.arguments.prompt,
+            &sampling,
+            indices,
+            &mut client,
+            |event| {
+                if let Event::Token { index, token, sound: true } = event {
+                    // The end of a text ends what is shown, and nothing else.
+                    shown &= !self.bundle.stop_tokens().contains(&token);
+                    if shown {
+                        self.show(token);
+                    }
+                    if let Some(place) = tokens.get_mut(index as usize) {
+                        *place = token;
+                    }
+                }
+            },
+        )
+        .await;
+        println!();
+        let failed = client.failures();
+        if failed > 0 {
+            // Also where the link broke behind it.
+            if outcome.is_ok() {
+                let _ = client.close().await;
+            }
+            return Err(Failure::Cheated { failed });
+        }
+        outcome?;
+        let (verdict, up, down) = client.close().await?;
+        if verdict.failed > 0 {
+            return Err(Failure::Cheated { failed: verdict.failed });
+        }
+        print!("tokens");
+        tokens.iter().for_each(|token| print!(" {}", token));
+        println!();
+        println!("checks {} up {} down {}", verdict.checks, up, down);
+        println!("online {} ms", began.elapsed().as_millis());
+        Ok(())
+    }
+
+    /// Prints a token.
+    fn show(&self, token: u32) {
+        for part in self.bundle.token_text(token).utf8_chunks() {
+            print!("{}", part.valid());
+        }
+    }
+}

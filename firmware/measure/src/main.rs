@@ -1,0 +1,36 @@
+//! Counts the instructions of what a device computes, for `cargo xtask measure`, which runs it in QEMU
+//! with `-icount shift=6`.
+//!
+//! A line of output is an operation, N, K (0 where there is none), what may change the count, and the
+//! counts under three sets of secrets:
+//!
+//! ```text
+//! encrypt 256 16 nothing 831002 831002 831002
+//! ```
+//!
+//! Public values are the same in all three. Where words are drawn again until they are residues, the
+//! count depends on the draws, which say nothing of the words that are kept: `draws`.
+#![no_std]
+#![no_main]
+
+mod arithmetic;
+mod direct;
+mod masked;
+mod meter;
+
+use board::{println, semihosting, stack};
+use meter::{Memory, Meter};
+use static_cell::ConstStaticCell;
+
+static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
+
+#[board::entry]
+fn main() -> ! {
+    board::start();
+    let (meter, memory) = (Meter::new(), MEMORY.take());
+    arithmetic::measure(meter, memory);
+    masked::measure(meter, memory);
+    direct::measure(meter, memory);
+    println!("# stack {} bytes", stack::high_water());
+    semihosting::exit(0)
+}
