@@ -1,22 +1,62 @@
-//! The firmware, built and run on an emulated board.
+//! The firmware, built and run on an emulated board: as it should go, and as it should end.
 
 pub(crate) mod build;
+mod capture;
+pub(crate) mod machine;
+mod memory;
+mod party;
+mod proxy;
 pub(crate) mod qemu;
+mod trials;
+
+use std::path::Path;
 
 use anyhow::{Result, ensure};
+use party::Party;
+use trials::Trials;
 
-use crate::shell;
-
-/// Builds the firmware and runs it.
-pub(crate) fn check() -> Result<()> {
-    build::lint()?;
-    let programs = build::build()?;
-    shell::run(&mut qemu::emulator(&programs.join("hello"), &["world"]))?;
-    let mut overflow = qemu::emulator(&programs.join("hello"), &["overflow"]);
-    let code = overflow.status()?.code();
-    ensure!(code == Some(STACK_OVERFLOW), "a stack that overflows ended with {code:?}");
-    Ok(())
-}
+use crate::{packages, shell};
 
 /// What the board exits with when its stack has met the guard.
 const STACK_OVERFLOW: i32 = 103;
+
+/// Builds the firmware, runs it against a host on this machine, and writes down what it takes.
+pub(crate) fn check() -> Result<()> {
+    packages::install()?;
+    build::lint()?;
+    let programs = build::build()?;
+    hello(&programs.join("hello"))?;
+
+    let folder = shell::target_dir("firmware")?.join("run");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let party = Party::start(&folder)?;
+    let activations = party.activations()?;
+    let trials = Trials { party: &party, program: programs.join("device"), folder: &folder };
+    trials.full_store()?;
+    let masked = trials.ordinary("masked", &activations)?;
+    let direct = trials.ordinary("direct", &activations)?;
+    trials.cable()?;
+    trials.reset()?;
+    trials.liar()?;
+    trials.liar_direct()?;
+    trials.silent()?;
+
+    let table = memory::table(&trials.program, &[("masked", masked), ("direct", direct)])?;
+    let file = folder.with_file_name("memory.md");
+    std::fs::write(&file, &table)?;
+    println!("{table}\nwritten to {}", file.display());
+    // The bundles hold secrets.
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+/// That the board starts, and that a stack which overflows ends the program.
+fn hello(program: &Path) -> Result<()> {
+    shell::run(&mut qemu::emulator(program, &["world"]))?;
+    let code = qemu::emulator(program, &["overflow"]).status()?.code();
+    ensure!(code == Some(STACK_OVERFLOW), "a stack that overflows ended with {code:?}");
+    Ok(())
+}

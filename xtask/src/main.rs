@@ -33,6 +33,12 @@ enum Command {
         #[arg(long)]
         keep_going: bool,
     },
+    /// Lead standard input and output to a port of this machine: an emulated device's network
+    #[command(hide = true)]
+    Relay {
+        /// The port
+        port: u16,
+    },
     #[command(flatten)]
     Step(steps::Step),
 }
@@ -40,6 +46,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Test { keep_going } => steps::run_all(keep_going),
+        Command::Relay { port } => firmware::machine::relay(port),
         Command::Step(step) => step.run(),
     };
     match done {

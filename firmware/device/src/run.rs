@@ -24,7 +24,7 @@ use kernel::wire::SessionId;
 
 /// Bytes of the buffers of the one connection. More for what comes in would overrun the controller.
 const RECEIVE: usize = 8 * 1024;
-const SEND: usize = 8 * 1024;
+const SEND: usize = 16 * 1024;
 
 /// What all modes share.
 pub(crate) struct Run<'r> {

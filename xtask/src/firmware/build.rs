@@ -19,7 +19,7 @@ pub(crate) fn build() -> Result<PathBuf> {
 
 /// The formatting, and clippy with every warning an error.
 pub(crate) fn lint() -> Result<()> {
-    shell::run(shell::cargo(["fmt", "--check"]).args(["--manifest-path", MANIFEST]))?;
+    shell::run(shell::cargo(["fmt", "--all", "--check"]).args(["--manifest-path", MANIFEST]))?;
     let mut clippy = cargo(&["clippy", "--locked", "--release"])?;
     shell::run(clippy.args(["--", "-D", "warnings"]))
 }

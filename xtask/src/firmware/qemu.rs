@@ -5,6 +5,9 @@ use std::process::Command;
 
 use crate::shell;
 
+/// Where the board has its external flash; `memory.x` says so too.
+pub(crate) const EXTERNAL_FLASH: u32 = 0x0020_0000;
+
 /// The board of `firmware/mps2-an386`.
 const MACHINE: &str = "mps2-an386";
 

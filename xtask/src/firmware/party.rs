@@ -1,0 +1,134 @@
+//! What a device needs around it: a host, bundles, and a desktop that says what is right.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::shell;
+
+/// The model that comes with the program.
+const MODEL: &str = "models/demo";
+
+/// What is asked, and how much is answered.
+pub(crate) const PROMPT: &str = "Please dim the living room lights to thirty percent";
+pub(crate) const TOKENS: u32 = 16;
+pub(crate) const CHUNK: u32 = 8;
+
+/// A served model, and what the desktop makes of it.
+pub(crate) struct Party {
+    folder: PathBuf,
+    program: PathBuf,
+    host: Child,
+    /// Where the host listens.
+    pub(crate) port: u16,
+    /// The prompt's token ids, and those of the text that belongs to it.
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) text: String,
+    /// The digest of the model's weights, which is public.
+    pub(crate) digest: [u8; 32],
+}
+
+impl Party {
+    /// Converts the model, starts a host and generates a text on the desktop, in `folder`.
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
+        let build = ["build", "--locked", "--release", "--package", "subrosa", "--bins"];
+        shell::run(shell::cargo(build).args(["--features", "activations"]))?;
+        let program = shell::target_dir("release")?.join("subrosa");
+        let convert = |what: &str| {
+            let mut command = shell::command(&program);
+            command.args(["convert", what, MODEL, "--out"]).arg(folder.join(what));
+            shell::run(&mut command)
+        };
+        convert("host")?;
+        convert("device")?;
+        let mut host = shell::command(&program)
+            .args(["serve", "--listen", "127.0.0.1:0", "--idle-time", "1h", "--model"])
+            .arg(folder.join("host"))
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let said = BufReader::new(host.stderr.take().context("no standard error")?).lines();
+        let (mut said, mut port) = (said, None);
+        while let (None, Some(line)) = (port, said.next()) {
+            let line = line?;
+            let address = line.split_once(" on 127.0.0.1:").map(|(_, rest)| rest);
+            port = address.and_then(|rest| rest.split(' ').next()?.parse().ok());
+        }
+        // Whatever it says later must not block it.
+        std::thread::spawn(move || said.for_each(drop));
+        let party = Self {
+            folder: folder.to_path_buf(),
+            program,
+            host,
+            port: port.context("the host does not say where it listens")?,
+            prompt: Vec::new(),
+            tokens: Vec::new(),
+            text: String::new(),
+            digest: [0; 32],
+        };
+        party.with_desktop()
+    }
+
+    /// Generates on the desktop, through the same host.
+    fn with_desktop(mut self) -> Result<Self> {
+        let report = shell::output(
+            shell::command(&self.program)
+                .args(["generate", "--json", "--prompt", PROMPT, "--tokens", &TOKENS.to_string()])
+                .args(["--host", &format!("127.0.0.1:{}", self.port), "--model"])
+                .arg(self.folder.join("device"))
+                // It remembers devices of its own.
+                .env("XDG_STATE_HOME", &self.folder),
+        )?;
+        let report: Value = serde_json::from_str(&report)?;
+        let ids = |name: &str| -> Result<Vec<u32>> {
+            Ok(serde_json::from_value(report.get(name).context("no ids")?.clone())?)
+        };
+        (self.prompt, self.tokens) = (ids("prompt_ids")?, ids("token_ids")?);
+        report["text"].as_str().context("no text")?.clone_into(&mut self.text);
+        ensure!(self.tokens.len() == TOKENS as usize, "the desktop generated too little");
+        let manifest = std::fs::read_to_string(self.folder.join("host/manifest.json"))?;
+        let manifest: Value = serde_json::from_str(&manifest)?;
+        let digest = manifest["digest"].as_str().and_then(bytes);
+        self.digest = digest.context("no digest in the host's manifest")?;
+        Ok(self)
+    }
+
+    /// The device's bundle.
+    pub(crate) fn bundle(&self) -> PathBuf {
+        self.folder.join("device/device.bundle")
+    }
+
+    /// Every activation of the same run in the clear.
+    pub(crate) fn activations(&self) -> Result<Vec<i32>> {
+        let mut command = shell::command(self.program.with_file_name("activations"));
+        command.args([self.folder.join("host"), self.folder.join("device")]);
+        command.arg(list(&self.prompt)).args([TOKENS.to_string(), CHUNK.to_string()]);
+        command.stderr(Stdio::inherit());
+        let output = command.output()?;
+        ensure!(output.status.success(), "the run in the clear failed: {}", output.status);
+        let words = output.stdout.as_chunks::<4>().0;
+        Ok(words.iter().map(|word| i32::from_le_bytes(*word)).collect())
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        let _ = self.host.kill();
+        let _ = self.host.wait();
+    }
+}
+
+/// Numbers between commas.
+pub(crate) fn list(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Bytes in hexadecimal digits.
+fn bytes(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes().as_chunks::<2>().0.iter();
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok();
+    digits.map(byte).collect::<Option<Vec<_>>>()?.try_into().ok()
+}
