@@ -1,5 +1,8 @@
 //! An online session, sans I/O: quantised activations in, frames out; frames in, products out.
 //!
+//! Frames pass in parts of any length: a request is made part by part, as often as links break, and an
+//! answer is taken in as it comes. So there is no buffer of a whole frame anywhere.
+//!
 //! What all modes share is here: the order of frames, the linear checks, and what a failed one
 //! does. How numbers are hidden on their way is a [`Mode`]'s.
 //!

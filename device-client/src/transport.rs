@@ -170,8 +170,8 @@ pub trait Connector {
         &mut self,
     ) -> Result<Self::Io, <Self::Io as embedded_io_async::ErrorType>::Error>;
 
-    /// Hears that a frame of the host's answer is there, before anything is done with it. The host knows
-    /// the moment of the last: the next deadline may depend on it.
+    /// Hears that a frame of the host's answer is there, before anything is done with its last part. The
+    /// host knows the moment of the last: the next deadline may depend on it.
     fn answered(&mut self) {}
 
     /// Waits for the public deadline at which the next request leaves.
