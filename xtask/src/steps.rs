@@ -21,7 +21,7 @@ pub(crate) enum Step {
     Fmt,
     /// Check the licence of every dependency against deny.toml
     Licences,
-    /// Build kernel and device-client for a bare Cortex-M, without std and without an allocator
+    /// Build kernel, device-client and link for a bare Cortex-M, without std and without an allocator
     BareMetal,
     /// Run clippy with every warning an error
     Clippy,
