@@ -10,7 +10,7 @@ use crate::device::BundleBytes;
 use crate::distrust::Host;
 use crate::entropy::{SystemEntropy, sampling_seed};
 use crate::interrupt::Interrupts;
-use crate::link::Link;
+use crate::link::{Link, Security};
 use crate::local_host::HostThread;
 use crate::online::Run;
 use crate::progress;
@@ -26,6 +26,7 @@ use device_client::store::{CorrelationStore, MemoryStore};
 use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
 use host_server::engine::Engine;
 use host_server::model::{HostBundle, synthetic_device, synthetic_host};
+use host_server::server::Links;
 use kernel::accel::AccelError;
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GROUPS_PER_LAYER, GroupId, GroupShape, ModelConfig};
@@ -106,8 +107,8 @@ pub(super) fn run(options: &Bench, interrupts: &Interrupts) -> Result<Tokens> {
     let (model, digest) = (*weights.config(), weights.digest());
     let engine = Engine::load(Arc::new(clock.on(cpu)), model, digest, |group| weights.rows(group))?;
     let engine = Arc::new(engine.with_ring_ops::<Simd>());
-    let server = HostThread::start(Arc::clone(&engine))?;
-    let address = Host::new(server.address.to_string());
+    let server = HostThread::start(Arc::clone(&engine), Links::default())?;
+    let address = Host::new(server.address.to_string(), Security::Plain);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (bundle, engine) = (&bundle, &*engine);
     let job = Job { options, bundle, engine, host: &address, clock: &clock, threads };
@@ -234,7 +235,7 @@ impl Job<'_> {
             frame: &mut frame,
         };
         let mut store = MemoryStore::new(config);
-        let link = Link::connect(self.host.address(), PATIENCE).await?;
+        let link = Link::connect(self.host, PATIENCE).await?;
         let bar = progress::count("offline", u64::from(GROUPS_PER_LAYER));
         let (mut bytes, mut failed) = (Traffic::default(), 0);
         let (started, before) = (Instant::now(), self.clock.read());

@@ -111,7 +111,7 @@ impl Run<'_> {
         let mut request = vec![0; self.frame_bytes(mode)];
         let mut reply = vec![0; self.frame_bytes(mode)];
         let pace = Pace::new(self.pace);
-        let connector = TcpConnector::new(host.address(), &pace).await?;
+        let connector = TcpConnector::new(host, &pace).await?;
         let started = Instant::now();
         let mut client = Client::open(session, connector, &mut request, &mut reply)
             .await
