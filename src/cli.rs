@@ -5,6 +5,8 @@ mod limits;
 mod link;
 
 pub(crate) use bench::Bench;
+#[cfg(feature = "tls")]
+pub(crate) use link::TLS_IDENTITY;
 pub(crate) use link::{DemoLink, LinkOptions};
 
 use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};

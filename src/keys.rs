@@ -37,7 +37,7 @@ pub(crate) fn fresh() -> Result<SecretKey> {
 }
 
 /// Reads a key.
-fn read(path: &Path) -> Result<SecretKey> {
+pub(crate) fn read(path: &Path) -> Result<SecretKey> {
     // Room for more than a key has, so that a longer file is refused, and no copy is left behind.
     let mut text = Zeroizing::new(String::with_capacity(128));
     File::open(path)

@@ -6,11 +6,15 @@ mod limits;
 mod links;
 mod memory;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod turns;
 mod waiting;
 
 pub use limits::Limits;
 pub use links::{Links, Noise, Plain};
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 use crate::engine::Engine;
 use core::future::Future;

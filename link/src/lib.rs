@@ -20,6 +20,8 @@ mod keys;
 pub mod noise;
 pub mod record;
 mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use error::LinkError;
 pub use keys::{KEY_BYTES, KeyError, PublicKey, SecretKey};

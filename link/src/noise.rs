@@ -4,6 +4,12 @@
 //! The device knows the host's public key beforehand and tells its own, encrypted. Two messages without
 //! payloads, of fixed lengths; then each direction has a key of its own. The first message may be replayed
 //! by anybody: it carries nothing, and whoever replays it cannot go on.
+//!
+//! *Erased* when dropped, by the types here and by the features of the crates below: static and ephemeral
+//! keys, results of Diffie-Hellman, chaining values and the keys that come of them, blocks of MAC keys, the
+//! state of BLAKE2s, ChaCha20 and Poly1305. *Not erased*: copies that the compiler leaves on the stack when a value
+//! moves, and what the arithmetic of the curve keeps there; the transcript's hash and public keys are no
+//! secrets.
 
 mod primitives;
 

@@ -86,7 +86,16 @@ pub(crate) struct ServeLinks {
     #[arg(long, value_enum, default_value_t = AllowPlain::Loopback, default_missing_value = "anybody",
           num_args = 0..=1, value_name = "WHO")]
     pub(crate) allow_plain: AllowPlain,
+    /// File of a secret key that devices share with the host, as `subrosa keygen` makes it: they may then
+    /// speak TLS 1.3, with this key under the name `subrosa`
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
+
+/// The name of the key that devices share with a host.
+#[cfg(feature = "tls")]
+pub(crate) const TLS_IDENTITY: &[u8] = b"subrosa";
 
 /// How the two sides of a demonstration speak.
 #[derive(Clone, Copy, Debug, ValueEnum)]

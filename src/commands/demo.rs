@@ -70,7 +70,7 @@ fn both_sides(link: DemoLink) -> Result<(Security, Links)> {
             let (key, own) = (keys::fresh()?, keys::fresh()?);
             let (host, devices) = (key.public(), Some(vec![own.public()]));
             let noise = Some(Noise { key, devices });
-            Ok((Security::Noise { own, host }, Links { plain: Plain::Nobody, noise }))
+            Ok((Security::Noise { own, host }, Links::new(Plain::Nobody, noise)))
         }
     }
 }

@@ -23,7 +23,15 @@ pub(super) fn run(options: &Serve) -> Result<()> {
     let key = keys::read_or_make(links.key.as_deref(), "host-key")?;
     let public = key.public();
     let devices = (!links.allow_device.is_empty()).then(|| links.allow_device.clone());
-    let links = Links { plain: links.allow_plain.into(), noise: Some(Noise { key, devices }) };
+    let secured = Links::new(links.allow_plain.into(), Some(Noise { key, devices }));
+    #[cfg(feature = "tls")]
+    let secured = match &links.tls_key {
+        Some(path) => {
+            let key = link::tls::SharedKey::from_bytes(*keys::read(path)?.expose());
+            secured.with_tls(host_server::server::Tls::new(crate::cli::TLS_IDENTITY, key)?)
+        }
+        None => secured,
+    };
     let bundle = HostBundle::open(&options.model)?;
     if !options.no_verify {
         bundle.verify()?;
@@ -37,7 +45,7 @@ pub(super) fn run(options: &Serve) -> Result<()> {
         let signals = Signals::new()?;
         let server = Server::bind(options.listen, engine, limits)
             .with_context(|| format!("listening on {}", options.listen))?
-            .with_links(links);
+            .with_links(secured);
         eprintln!("serving {} on {} ({backend})", bundle.digest(), server.address()?);
         eprintln!(
             "devices see it as --host {} --host-key {public}; Ctrl-C ends it",

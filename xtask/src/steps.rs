@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Neon,
     /// Run the fuzz targets for a short while, over random and mutated input
     Fuzz,
+    /// Run the tests of TLS, an optional feature that needs OpenSSL
+    Tls,
     /// Run the documentation's examples and all other tests
     Unit,
     /// Test the kernel's ciphertexts against the crate tfhe: minutes to build, so `test` leaves it out
@@ -40,7 +42,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -51,6 +53,7 @@ impl Step {
         Self::ConstantTime,
         Self::Neon,
         Self::Fuzz,
+        Self::Tls,
         Self::Unit,
     ];
 
@@ -71,6 +74,7 @@ impl Step {
             Self::ConstantTime => "constant-time",
             Self::Neon => "neon",
             Self::Fuzz => "fuzz",
+            Self::Tls => "tls",
             Self::Unit => "unit",
             Self::Interop => "interop",
         }
@@ -90,6 +94,7 @@ impl Step {
             Self::Neon => neon::check(),
             // Here the targets run without libFuzzer.
             Self::Fuzz => own_workspace("fuzz"),
+            Self::Tls => tls(),
             Self::Unit => unit(),
             // The crate tfhe stays apart, with its licence and its minutes.
             Self::Interop => own_workspace("tests/interop"),
@@ -134,6 +139,12 @@ fn own_workspace(folder: &str) -> Result<()> {
             .args(["--", "-D", "warnings"]),
     )?;
     shell::run(shell::cargo(["test", "--locked"]).args(manifest))
+}
+
+/// The tests of a host that speaks TLS.
+fn tls() -> Result<()> {
+    let host = ["--package", "host-server", "--features", "tls", "--test", "server", "tls::"];
+    shell::run(shell::cargo(["test", "--locked"]).args(host))
 }
 
 /// The tests, with cargo-nextest where it is installed; first those of an optional backend.

@@ -14,6 +14,10 @@ use tokio::net::TcpStream;
 /// Bytes of each of a link's two buffers: eight records pass at a time.
 const BUFFER_BYTES: usize = 8 * RECORD_BYTES;
 
+/// The first byte of TLS: the type of a record of the handshake.
+#[cfg(feature = "tls")]
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Who may speak in the clear.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Plain {
@@ -50,10 +54,10 @@ pub struct Noise {
 /// How peers may speak to a server. Without more, peers on this machine may speak in the clear.
 #[derive(Debug, Default)]
 pub struct Links {
-    /// Who may speak in the clear.
-    pub plain: Plain,
-    /// Noise, where the host has a key.
-    pub noise: Option<Noise>,
+    plain: Plain,
+    noise: Option<Noise>,
+    #[cfg(feature = "tls")]
+    tls: Option<super::Tls>,
 }
 
 /// The system's randomness.
@@ -84,12 +88,37 @@ impl fmt::Display for Stranger {
 }
 
 impl Links {
+    /// In the clear with those who may, and over Noise where the host has a key.
+    #[must_use]
+    pub fn new(plain: Plain, noise: Option<Noise>) -> Self {
+        Self {
+            plain,
+            noise,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// And over TLS, with the key that the host shares with its devices.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: super::Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
     /// The stream of a peer, after the handshake that its first byte announces: a fixed number of bytes
     /// and of products on the curve, whoever it is. It ends when the peer closes; its caller bounds its time.
     pub(super) async fn open(&self, tcp: TcpStream) -> Result<Stream, Stranger> {
         let mut first = [0];
         let broken = |error| Stranger(LinkError::Io(error));
         let count = tcp.peek(&mut first).await.map_err(broken)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls
+            && count > 0
+            && first[0] == TLS_HANDSHAKE
+        {
+            return tls.accept(tcp).await.map(Stream::Tls).map_err(broken);
+        }
         match &self.noise {
             Some(noise) if count > 0 && first[0] == PREAMBLE[0] => {
                 let io = FromTokio::new(tcp);

@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 pub(super) enum Stream {
     Plain(TcpStream),
     Noise(Box<NoiseStream<FromTokio<TcpStream>, Box<[u8]>>>),
+    #[cfg(feature = "tls")]
+    Tls(tokio_openssl::SslStream<TcpStream>),
 }
 
 impl Stream {
@@ -19,6 +21,8 @@ impl Stream {
         match self {
             Self::Plain(_) => "plain",
             Self::Noise(_) => "noise",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "tls",
         }
     }
 
@@ -27,6 +31,8 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Noise(link) => link.io().inner(),
+            #[cfg(feature = "tls")]
+            Self::Tls(link) => link.get_ref(),
         }
     }
 
@@ -34,6 +40,8 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp.read(out).await,
             Self::Noise(link) => link.read(out).await.map_err(broken),
+            #[cfg(feature = "tls")]
+            Self::Tls(link) => link.read(out).await,
         }
     }
 
@@ -44,6 +52,8 @@ impl Stream {
                 ReadExactError::UnexpectedEof => io::ErrorKind::UnexpectedEof.into(),
                 ReadExactError::Other(error) => broken(error),
             }),
+            #[cfg(feature = "tls")]
+            Self::Tls(link) => link.read_exact(out).await.map(|_| ()),
         }
     }
 
@@ -55,6 +65,8 @@ impl Stream {
                 link.write_all(frame).await.map_err(broken)?;
                 link.flush().await.map_err(broken)
             }
+            #[cfg(feature = "tls")]
+            Self::Tls(link) => link.write_all(frame).await,
         }
     }
 
@@ -63,6 +75,8 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp.shutdown().await,
             Self::Noise(link) => link.io_mut().inner_mut().shutdown().await,
+            #[cfg(feature = "tls")]
+            Self::Tls(link) => link.shutdown().await,
         }
     }
 }
