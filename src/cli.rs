@@ -2,11 +2,15 @@
 
 mod bench;
 mod limits;
+mod link;
 
 pub(crate) use bench::Bench;
+#[cfg(feature = "tls")]
+pub(crate) use link::TLS_IDENTITY;
+pub(crate) use link::{DemoLink, LinkOptions};
 
 use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use device_client::choose::Choice;
 use kernel::params::ParameterId;
 use kernel::wire::MAX_KEYS;
@@ -60,7 +64,16 @@ pub(crate) enum Command {
     /// command goes on with what is lacking.
     Prepare(Prepare),
     /// Serve a model to devices, until Ctrl-C or SIGTERM
+    ///
+    /// Devices on other machines reach it over a secured link, for which they need the public key that
+    /// it shows when it starts.
     Serve(Serve),
+    /// Make a secret key for a link, and show its public key
+    ///
+    /// A host's key is for `serve --key`, and its public key for its devices' --host-key; a device's key
+    /// is for --device-key, and its public key for `serve --allow-device`. Without such files each side
+    /// makes a key when it needs one, and keeps it.
+    Keygen(Keygen),
     /// Turn a Hugging Face Llama folder into a bundle
     #[command(subcommand)]
     Convert(Convert),
@@ -89,6 +102,23 @@ pub(crate) enum Mode {
     Direct,
     /// Masked while the store's correlations last, direct for the rest: the promises of direct mode
     Mixed,
+}
+
+impl Cli {
+    /// Checks what no option can check alone; wrong usage ends the program.
+    pub(crate) fn check(&self) {
+        let (name, checked) = match &self.command {
+            Command::Generate(options) => ("generate", options.link.check(&options.host)),
+            Command::Prepare(options) => ("prepare", options.link.check(&options.host)),
+            _ => return,
+        };
+        if let Err((kind, text)) = checked {
+            let mut command = Self::command();
+            command.build();
+            let command = command.find_subcommand_mut(name);
+            command.map_or_else(|| clap::Error::new(kind), |it| it.error(kind, text)).exit();
+        }
+    }
 }
 
 impl Request {
@@ -189,6 +219,9 @@ pub(crate) struct Demo {
     /// Threads of the host's products; 0 takes all cores
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,
+    /// How the two sides speak
+    #[arg(long, value_enum, default_value_t = DemoLink::Plain, value_name = "LINK")]
+    pub(crate) link: DemoLink,
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +236,8 @@ pub(crate) struct Generate {
     /// device's folder]. What it lacks is prepared with the host, in whole batches
     #[arg(long, value_name = "FILE")]
     pub(crate) correlations: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) link: LinkOptions,
     #[command(flatten)]
     pub(crate) request: Request,
 }
@@ -235,6 +270,8 @@ pub(crate) struct Prepare {
     /// tokens more of this device, and its results 4 bytes for each token and matrix row
     #[arg(long, default_value_t = 1, value_parser = keys(), value_name = "COUNT")]
     pub(crate) keys: u8,
+    #[command(flatten)]
+    pub(crate) link: LinkOptions,
 }
 
 #[derive(Debug, Args)]
@@ -250,10 +287,20 @@ pub(crate) struct Serve {
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,
     #[command(flatten)]
+    pub(crate) links: link::ServeLinks,
+    #[command(flatten)]
     pub(crate) limits: limits::ServeLimits,
     /// Skip the check of the weights against their digest at start
     #[arg(long)]
     pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// File to write, which must not be there yet: 64 hexadecimal digits, readable by its owner alone
+    /// (mode 0600)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ mod bench;
 mod convert;
 mod demo;
 mod generate;
+mod keygen;
 mod prepare;
 pub(crate) mod provision;
 mod serve;
@@ -16,6 +17,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo(options) => demo::run(&options),
         Command::Generate(options) => generate::run(&options),
+        Command::Keygen(options) => keygen::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Convert(Convert::Host(folders)) => convert::host(&folders),
         Command::Convert(Convert::Device(folders)) => convert::device(&folders),

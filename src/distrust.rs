@@ -7,6 +7,7 @@
 //! is a new one, and so is each of its names.
 
 use crate::cli;
+use crate::link::Security;
 use crate::store_file::{state_folder, sync_folder};
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, OpenOptions};
@@ -22,17 +23,24 @@ pub(crate) struct Host(Arc<State>);
 #[derive(Debug)]
 struct State {
     address: String,
+    security: Security,
     caught: AtomicBool,
 }
 
 impl Host {
     /// The host at an address that has been [read](cli::host).
-    pub(crate) fn new(address: impl Into<String>) -> Self {
-        Self(Arc::new(State { address: address.into(), caught: AtomicBool::new(false) }))
+    pub(crate) fn new(address: impl Into<String>, security: Security) -> Self {
+        let (address, caught) = (address.into(), AtomicBool::new(false));
+        Self(Arc::new(State { address, security, caught }))
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.0.address
+    }
+
+    /// How it is spoken to.
+    pub(crate) fn security(&self) -> &Security {
+        &self.0.security
     }
 
     /// Takes in whether a check failed. Nothing is written, for that takes time which the host could

@@ -1,6 +1,7 @@
 //! Ctrl-C: it stops the display of a session, and not the session, whose length is public.
 
 use crate::distrust::Host;
+use crate::link::Security;
 use anyhow::{Context, Result};
 use std::io;
 use std::path::PathBuf;
@@ -58,8 +59,8 @@ impl Interrupts {
     }
 
     /// A host at this address: that it was caught is remembered at an interrupt too.
-    pub(crate) fn watched(&self, address: &str) -> Host {
-        let host = Host::new(address);
+    pub(crate) fn watched(&self, address: &str, security: Security) -> Host {
+        let host = Host::new(address, security);
         self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner).push(host.clone());
         host
     }

@@ -1,6 +1,6 @@
 use anyhow::{Result, anyhow};
 use host_server::engine::Engine;
-use host_server::server::{Limits, Server};
+use host_server::server::{Limits, Links, Server};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -13,11 +13,11 @@ pub(crate) struct HostThread {
 }
 
 impl HostThread {
-    /// Starts it.
+    /// Starts it, to be spoken to over these links.
     ///
     /// # Errors
     /// As sockets and threads are refused.
-    pub(crate) fn start(engine: Arc<Engine>) -> Result<Self> {
+    pub(crate) fn start(engine: Arc<Engine>, links: Links) -> Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -28,6 +28,7 @@ impl HostThread {
                     let _inside = runtime.enter();
                     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                     let server = Server::bind(loopback, engine, Limits::default())?;
+                    let server = server.with_links(links);
                     Ok((server.address()?, server, runtime))
                 });
             match outcome {

@@ -10,6 +10,7 @@ mod distrust;
 mod dump;
 mod entropy;
 mod interrupt;
+mod keys;
 mod link;
 mod local_host;
 mod offline;
@@ -30,6 +31,7 @@ const EXIT_CHEAT: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    cli.check();
     let daemon = matches!(cli.command, cli::Command::Serve(_));
     progress::init_logs(cli.verbose, daemon);
     if cfg!(debug_assertions) {

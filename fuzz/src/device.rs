@@ -80,7 +80,7 @@ impl Write for &mut Link {
 }
 
 /// A future over such a link never waits.
-fn now<F: Future>(future: F) -> F::Output {
+pub(crate) fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a future over a link that is there waits"),

@@ -33,6 +33,12 @@ pub fn wire() -> Vec<Vec<u8>> {
     DEVICES.map(conversation).into_iter().flat_map(|(said, heard)| [said, heard]).collect()
 }
 
+/// What a device sends over a link.
+#[must_use]
+pub fn noise() -> Vec<Vec<u8>> {
+    vec![crate::noise::good()]
+}
+
 /// Residues modulo either prime.
 #[must_use]
 pub fn residues() -> Vec<Vec<u8>> {

@@ -17,6 +17,7 @@ mod device;
 mod files;
 pub mod good;
 mod model;
+mod noise;
 pub mod random;
 mod session;
 mod store;
@@ -25,6 +26,7 @@ mod wire;
 pub use bundles::device_bundle;
 pub use device::device;
 pub use files::{checkpoint, host_bundle, tokenizer};
+pub use noise::noise;
 pub use session::session;
 pub use store::store;
 pub use wire::{residues, wire};
@@ -36,7 +38,7 @@ pub type Target = fn(&[u8]);
 pub type Entry = (&'static str, Target, fn() -> Vec<Vec<u8>>);
 
 /// All bodies.
-pub const TARGETS: [Entry; 9] = [
+pub const TARGETS: [Entry; 10] = [
     ("wire", wire, good::wire),
     ("residues", residues, good::residues),
     ("device_bundle", device_bundle, good::device_bundle),
@@ -46,4 +48,5 @@ pub const TARGETS: [Entry; 9] = [
     ("checkpoint", checkpoint, good::checkpoint),
     ("tokenizer", tokenizer, good::tokenizer),
     ("host_bundle", host_bundle, good::host_bundle),
+    ("noise", noise, good::noise),
 ];

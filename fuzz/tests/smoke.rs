@@ -50,4 +50,4 @@ macro_rules! targets {
     };
 }
 
-targets! { wire residues device_bundle session device store checkpoint tokenizer host_bundle }
+targets! { wire residues device_bundle session device store checkpoint tokenizer host_bundle noise }

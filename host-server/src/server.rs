@@ -3,11 +3,18 @@
 mod connection;
 mod door;
 mod limits;
+mod links;
 mod memory;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod turns;
 mod waiting;
 
 pub use limits::Limits;
+pub use links::{Links, Noise, Plain};
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 use crate::engine::Engine;
 use core::future::Future;
@@ -27,6 +34,7 @@ use turns::Turns;
 pub struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
+    links: Arc<Links>,
 }
 
 #[derive(Debug)]
@@ -79,7 +87,8 @@ impl Shared {
 }
 
 impl Server {
-    /// Listens on `address`.
+    /// Listens on `address`. Peers on this machine may speak in the clear, others not at all; see
+    /// [`with_links`](Self::with_links).
     ///
     /// # Errors
     /// As [`Limits::check`], or as the system refuses the address.
@@ -96,7 +105,13 @@ impl Server {
             memory: Memory::new(limits.memory),
             turns: Turns::default(),
         };
-        Ok(Self { listener, shared: Arc::new(shared) })
+        Ok(Self { listener, shared: Arc::new(shared), links: Arc::default() })
+    }
+
+    /// The same server, to which peers speak over these links.
+    #[must_use]
+    pub fn with_links(self, links: Links) -> Self {
+        Self { links: Arc::new(links), ..self }
     }
 
     /// The address that it listens on.
@@ -125,7 +140,7 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => match self.shared.door.enter(peer.ip()) {
                         Some(place) => {
-                            let shared = Arc::clone(&self.shared);
+                            let shared = (Arc::clone(&self.shared), Arc::clone(&self.links));
                             let stop = stopped.clone();
                             connections.spawn(connection::serve(stream, peer, place, shared, stop));
                         }

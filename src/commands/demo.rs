@@ -1,12 +1,15 @@
 use super::convert::{device_bundle, host_bundle};
 use super::serve::engine;
-use crate::cli::Demo;
+use crate::cli::{Demo, DemoLink};
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
+use crate::keys;
+use crate::link::Security;
 use crate::local_host::HostThread;
 use crate::run::{self, Job, Parties};
 use anyhow::{Context, Result};
 use host_server::model::{Checkpoint, HostBundle};
+use host_server::server::{Links, Noise, Plain};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,10 +45,11 @@ pub(super) fn run(options: &Demo) -> Result<()> {
     let engine = engine(&weights, options.threads)?.with_encoded_memory(KEPT_MEMORY);
     let engine = Arc::new(engine.with_mask_memory(KEPT_MEMORY));
     let backend = engine.backend();
-    let server = HostThread::start(engine)?;
+    let (security, links) = both_sides(options.link)?;
+    let server = HostThread::start(engine, links)?;
     eprintln!("{model}: host on {} ({backend})", server.address);
     let parties = Parties {
-        host: interrupts.watched(&server.address.to_string()),
+        host: interrupts.watched(&server.address.to_string(), security),
         device: &bytes,
         store: None,
         weights: Some(&weights),
@@ -56,6 +60,19 @@ pub(super) fn run(options: &Demo) -> Result<()> {
     let result = runtime.block_on(run::run(job, &parties, &interrupts));
     server.stop();
     result
+}
+
+/// How the device speaks, and how the host is spoken to: over nothing else.
+fn both_sides(link: DemoLink) -> Result<(Security, Links)> {
+    match link {
+        DemoLink::Plain => Ok((Security::Plain, Links::default())),
+        DemoLink::Noise => {
+            let (key, own) = (keys::fresh()?, keys::fresh()?);
+            let (host, devices) = (key.public(), Some(vec![own.public()]));
+            let noise = Some(Noise { key, devices });
+            Ok((Security::Noise { own, host }, Links::new(Plain::Nobody, noise)))
+        }
+    }
 }
 
 fn unpack(folder: &Path) -> Result<std::path::PathBuf> {

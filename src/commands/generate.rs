@@ -1,6 +1,7 @@
 use crate::cli::Generate;
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
+use crate::link::Security;
 use crate::run::{self, Job, Parties};
 use crate::store_file;
 use anyhow::Result;
@@ -11,7 +12,7 @@ pub(super) fn run(options: &Generate) -> Result<()> {
     let bytes = BundleBytes::read(&options.model)?;
     let job = Job::new(&options.request, bytes.parse()?.config(), &options.model)?;
     let parties = Parties {
-        host: interrupts.watched(&options.host),
+        host: interrupts.watched(&options.host, Security::new(&options.link)?),
         device: &bytes,
         store: Some(store_file::path(options.correlations.as_deref(), &options.model)),
         weights: None,

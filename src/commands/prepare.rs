@@ -1,6 +1,7 @@
 use crate::cli::Prepare;
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
+use crate::link::Security;
 use crate::offline::{self, Demand, Means};
 use crate::report::Bytes;
 use crate::store_file;
@@ -20,7 +21,7 @@ pub(super) fn run(options: &Prepare) -> Result<()> {
     let mut store = store_file::open_or_create(&path, &bundle, units)?;
     let (demand, room) = (Demand::Tokens(options.tokens), store.room() as u64);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let host = interrupts.watched(&options.host);
+    let host = interrupts.watched(&options.host, Security::new(&options.link)?);
     let fetched = offline::fetch(&host, &bundle, &mut store, &demand, means, room);
     let phase = runtime.block_on(fetched)?;
     let config = bundle.config();

@@ -1,10 +1,11 @@
 use crate::cli::Serve;
 use crate::interrupt::Signals;
+use crate::keys;
 use accel_cpu::{Cpu, Simd};
 use anyhow::{Context, Result};
 use host_server::engine::Engine;
 use host_server::model::HostBundle;
-use host_server::server::Server;
+use host_server::server::{Links, Noise, Server};
 use std::sync::Arc;
 
 /// Loads a host bundle onto this machine's processor.
@@ -18,6 +19,19 @@ pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
 /// `subrosa serve`.
 pub(super) fn run(options: &Serve) -> Result<()> {
     let limits = options.limits.limits()?;
+    let links = &options.links;
+    let key = keys::read_or_make(links.key.as_deref(), "host-key")?;
+    let public = key.public();
+    let devices = (!links.allow_device.is_empty()).then(|| links.allow_device.clone());
+    let secured = Links::new(links.allow_plain.into(), Some(Noise { key, devices }));
+    #[cfg(feature = "tls")]
+    let secured = match &links.tls_key {
+        Some(path) => {
+            let key = link::tls::SharedKey::from_bytes(*keys::read(path)?.expose());
+            secured.with_tls(host_server::server::Tls::new(crate::cli::TLS_IDENTITY, key)?)
+        }
+        None => secured,
+    };
     let bundle = HostBundle::open(&options.model)?;
     if !options.no_verify {
         bundle.verify()?;
@@ -30,9 +44,13 @@ pub(super) fn run(options: &Serve) -> Result<()> {
         let backend = engine.backend();
         let signals = Signals::new()?;
         let server = Server::bind(options.listen, engine, limits)
-            .with_context(|| format!("listening on {}", options.listen))?;
+            .with_context(|| format!("listening on {}", options.listen))?
+            .with_links(secured);
         eprintln!("serving {} on {} ({backend})", bundle.digest(), server.address()?);
-        eprintln!("devices see it as --host {}; Ctrl-C ends it", server.address()?);
+        eprintln!(
+            "devices see it as --host {} --host-key {public}; Ctrl-C ends it",
+            server.address()?
+        );
         server.run(stop_signal(signals)).await;
         eprintln!("stopped");
         Ok(())

@@ -69,9 +69,8 @@ fn observe<'p>(
 }
 
 async fn connect(host: &Host) -> Result<Link> {
-    let address = host.address();
-    let link = Link::connect(address, PATIENCE).await;
-    link.with_context(|| format!("connecting to {address}"))
+    let link = Link::connect(host, PATIENCE).await;
+    link.with_context(|| format!("connecting to {}", host.address()))
 }
 
 async fn masked<S: MaskedSet>(

@@ -1,8 +1,9 @@
+use crate::distrust::Host;
 use crate::link::Link;
 use crate::pace::Pace;
 use anyhow::{Context, Result};
 use device_client::transport::Connector;
-use std::io;
+use embedded_io_async::ErrorType;
 use std::time::Duration;
 
 /// Attempts to reach a host again when the link breaks, and the pause before each.
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// TCP to a fixed address, requests at public moments, a fixed number of further attempts.
 pub(super) struct TcpConnector<'a> {
-    host: &'a str,
+    host: &'a Host,
     /// A link that is there already.
     first: Option<Link>,
     left: u32,
@@ -23,9 +24,10 @@ pub(super) struct TcpConnector<'a> {
 impl<'a> TcpConnector<'a> {
     /// Connects for the first time: a host that is not there is an error at once; later the link is
     /// tried again.
-    pub(super) async fn new(host: &'a str, pace: &'a Pace) -> Result<Self> {
-        let first =
-            Link::connect(host, PATIENCE).await.with_context(|| format!("connecting to {host}"))?;
+    pub(super) async fn new(host: &'a Host, pace: &'a Pace) -> Result<Self> {
+        let first = Link::connect(host, PATIENCE)
+            .await
+            .with_context(|| format!("connecting to {}", host.address()))?;
         Ok(Self { host, first: Some(first), left: ATTEMPTS, pace })
     }
 }
@@ -33,7 +35,7 @@ impl<'a> TcpConnector<'a> {
 impl Connector for TcpConnector<'_> {
     type Io = Link;
 
-    async fn connect(&mut self) -> Result<Self::Io, io::Error> {
+    async fn connect(&mut self) -> Result<Self::Io, <Link as ErrorType>::Error> {
         match self.first.take() {
             Some(link) => Ok(link),
             None => Link::connect(self.host, PATIENCE).await,
@@ -52,7 +54,7 @@ impl Connector for TcpConnector<'_> {
         let left = self.left > 0;
         if left {
             self.left -= 1;
-            tracing::warn!(host = self.host, "the link is broken; trying again");
+            tracing::warn!(host = self.host.address(), "the link is broken; trying again");
             tokio::time::sleep(PAUSE).await;
         }
         left

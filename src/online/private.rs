@@ -93,7 +93,7 @@ impl Run<'_> {
     ) -> Result<(Transcript, Phase)> {
         let mut part = vec![0; PART_BYTES];
         let pace = Pace::new(self.pace);
-        let connector = TcpConnector::new(host.address(), &pace).await?;
+        let connector = TcpConnector::new(host, &pace).await?;
         let started = Instant::now();
         let mut client = Client::open(session, connector, &mut part)
             .await

@@ -63,7 +63,7 @@ fn a_host_that_is_not_there() {
     let bundles = Bundles::of(MODEL);
     let said = format!("connecting to {NOBODY}: ");
     run(bundles.generate(NOBODY, OPTIONS)).failed(1, &[&said, "refused"]);
-    run(bundles.generate("no-such-name.invalid", OPTIONS))
+    run(bundles.generate("no-such-name.invalid", &format!("--plain {OPTIONS}")))
         .failed(1, &["connecting to no-such-name.invalid:7766: "]);
 }
 

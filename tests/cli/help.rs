@@ -2,7 +2,7 @@
 
 use crate::tool::run;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "",
     "demo",
     "generate",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 9] = [
     "convert host",
     "convert device",
     "provision",
+    "keygen",
 ];
 
 fn help(command: &str) -> String {

@@ -9,6 +9,7 @@ mod distrust;
 mod files;
 mod halves;
 mod help;
+mod links;
 mod modes;
 mod prepare;
 mod prepare_direct;

@@ -325,6 +325,8 @@ fn free_address() -> String {
 pub(crate) struct Host {
     pub(crate) process: Process,
     pub(crate) address: String,
+    /// Its public key.
+    pub(crate) key: String,
 }
 
 impl Host {
@@ -341,13 +343,21 @@ impl Host {
         Self::with(&format!("--listen {address}"), bundles)
     }
 
+    /// A host with these options, on a free port.
+    pub(crate) fn serving(options: &str, bundles: &Bundles) -> Self {
+        Self::with(&format!("{options} --listen {}", free_address()), bundles)
+    }
+
     fn with(options: &str, bundles: &Bundles) -> Self {
         let line = format!("serve {options} --threads 1 -v --model");
         let mut process = Process::start(&mut program(words(&line, &[&bundles.host()])));
         let line = process.says("serving ");
         let address = line.split(" on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         assert_ne!(address.rsplit(':').next(), Some("0"), "{line}");
-        Self { process, address }
+        let line = process.says("--host-key ");
+        let key = line.split("--host-key ").nth(1).unwrap().split(';').next().unwrap().to_owned();
+        assert_eq!(key.len(), 64, "{line}");
+        Self { process, address, key }
     }
 }
 

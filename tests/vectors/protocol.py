@@ -6,7 +6,8 @@ from streams import DELTA, T
 
 FRAMES = ["Hello", "Welcome", "Product", "ProductReply", "UnitOpen", "UnitBodies", "UnitRows",
           "Bye", "Fault", "EvaluationKey"]
-FAULTS = ["Protocol", "Model", "Limits", "Busy", "Deadline", "Shutdown", "Internal"]
+FAULTS = ["Protocol", "Model", "Limits", "Busy", "Deadline", "Shutdown", "Internal",
+          "Link"]
 ROW_FORMS = ["Full", "Switched"]
 MAX_PAYLOAD = 2**20
 VERSION = 1

@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use crate::shell;
 
 /// The crates that run on bare metal with their default features.
-pub(crate) const CRATES: [&str; 2] = ["kernel", "device-client"];
+pub(crate) const CRATES: [&str; 3] = ["kernel", "device-client", "link"];
 
 /// What is built: the crates alone, and with the features that are for bare metal.
 const BUILDS: [(&str, &str); 3] =

@@ -9,8 +9,8 @@ use crate::shell;
 
 /// A C linker for programs and procedural macros, and the toolchain for bare metal: a compiler
 /// with the source of its core library, clippy, a linker and an emulator; valgrind, and the symbols of the C library
-/// that it wants; a linker, a C library and an emulator for 64-bit ARM.
-const NEEDED: [&str; 13] = [
+/// that it wants; a linker, a C library and an emulator for 64-bit ARM; OpenSSL, for a host that speaks TLS.
+const NEEDED: [&str; 15] = [
     "gcc",
     "libc6-dev",
     "rustc-web",
@@ -24,6 +24,8 @@ const NEEDED: [&str; 13] = [
     "gcc-aarch64-linux-gnu",
     "libc6-dev-arm64-cross",
     "qemu-user",
+    "libssl-dev",
+    "pkg-config",
 ];
 
 /// Installs the missing packages where it may. Elsewhere it names them and succeeds: a step that

@@ -21,7 +21,7 @@ pub(crate) enum Step {
     Fmt,
     /// Check the licence of every dependency against deny.toml
     Licences,
-    /// Build kernel and device-client for a bare Cortex-M, without std and without an allocator
+    /// Build kernel, device-client and link for a bare Cortex-M, without std and without an allocator
     BareMetal,
     /// Run clippy with every warning an error
     Clippy,
@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Neon,
     /// Run the fuzz targets for a short while, over random and mutated input
     Fuzz,
+    /// Run the tests of TLS, an optional feature that needs OpenSSL
+    Tls,
     /// Run the documentation's examples and all other tests
     Unit,
     /// Build the firmware and run it on an emulated board
@@ -44,7 +46,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -55,6 +57,7 @@ impl Step {
         Self::ConstantTime,
         Self::Neon,
         Self::Fuzz,
+        Self::Tls,
         Self::Unit,
     ];
 
@@ -75,6 +78,7 @@ impl Step {
             Self::ConstantTime => "constant-time",
             Self::Neon => "neon",
             Self::Fuzz => "fuzz",
+            Self::Tls => "tls",
             Self::Unit => "unit",
             Self::Firmware => "firmware",
             Self::Measure => "measure",
@@ -96,6 +100,7 @@ impl Step {
             Self::Neon => neon::check(),
             // Here the targets run without libFuzzer.
             Self::Fuzz => own_workspace("fuzz"),
+            Self::Tls => tls(),
             Self::Unit => unit(),
             Self::Firmware => firmware::check(),
             Self::Measure => measure::write(),
@@ -142,6 +147,12 @@ fn own_workspace(folder: &str) -> Result<()> {
             .args(["--", "-D", "warnings"]),
     )?;
     shell::run(shell::cargo(["test", "--locked"]).args(manifest))
+}
+
+/// The tests of a host that speaks TLS.
+fn tls() -> Result<()> {
+    let host = ["--package", "host-server", "--features", "tls", "--test", "server", "tls::"];
+    shell::run(shell::cargo(["test", "--locked"]).args(host))
 }
 
 /// The tests, with cargo-nextest where it is installed; first those of an optional backend.

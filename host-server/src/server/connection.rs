@@ -1,5 +1,7 @@
 use super::door::Place;
+use super::links::Links;
 use super::memory::Holding;
+use super::stream::Stream;
 use super::{Limits, Shared};
 use crate::engine::{Engine, UnitJob, UnitTile};
 use crate::session::{Action, Need, Refusal, Session, Work};
@@ -8,7 +10,7 @@ use core::time::Duration;
 use kernel::accel::AccelError;
 use kernel::wire::{FaultCode, HEADER_BYTES, Header, MAX_PAYLOAD};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -31,14 +33,24 @@ impl<R: Into<Refusal>> From<R> for End {
 
 /// Serves one connection to its end. Logs sizes and times, never contents.
 pub(super) async fn serve(
-    stream: TcpStream,
+    tcp: TcpStream,
     peer: SocketAddr,
     place: Place,
-    shared: Arc<Shared>,
-    stop: watch::Receiver<bool>,
+    (shared, links): (Arc<Shared>, Arc<Links>),
+    mut stop: watch::Receiver<bool>,
 ) {
     let started = Instant::now();
-    let _ = stream.set_nodelay(true);
+    let _ = tcp.set_nodelay(true);
+    let opened = tokio::select! {
+        opened = timeout(shared.limits.opening, links.open(tcp)) => opened,
+        _ = stop.wait_for(|&stop| stop) => return,
+    };
+    let stream = match opened {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(stranger)) => return tracing::warn!(%peer, "no link: {stranger}"),
+        Err(_) => return tracing::info!(%peer, "no link: the peer was too slow"),
+    };
+    let (link, admitted) = (stream.kind(), links.admit(&stream, peer.ip()));
     let mut connection = Connection {
         stream,
         session: Session::new(Arc::clone(&shared.engine), shared.limits.session_limits()),
@@ -51,19 +63,23 @@ pub(super) async fn serve(
         bytes_in: 0,
         bytes_out: 0,
     };
-    let end = if connection.place.has_session() {
-        connection.run().await
-    } else {
+    let refusal = match (admitted, connection.place.has_session()) {
+        (true, true) => None,
+        (true, false) => Some(FaultCode::Busy),
+        (false, _) => Some(FaultCode::Link),
+    };
+    let end = match refusal {
+        None => connection.run().await,
         // The peer's first frame is read, so that it can be answered in its session.
-        connection.frame().await.map_or_else(|end| end, |_| FaultCode::Busy.into())
+        Some(code) => connection.frame().await.map_or_else(|end| end, |_| code.into()),
     };
     let seconds = started.elapsed().as_secs_f64();
     let (bytes_in, bytes_out) = (connection.bytes_in, connection.bytes_out);
     match end {
-        End::Peer => tracing::info!(%peer, seconds, bytes_in, bytes_out, "session ended"),
-        End::Broken => tracing::info!(%peer, seconds, bytes_in, bytes_out, "connection lost"),
+        End::Peer => tracing::info!(%peer, link, seconds, bytes_in, bytes_out, "session ended"),
+        End::Broken => tracing::info!(%peer, link, seconds, bytes_in, bytes_out, "connection lost"),
         End::Refused(refusal) => {
-            tracing::warn!(%peer, seconds, bytes_in, bytes_out, %refusal, "session refused");
+            tracing::warn!(%peer, link, seconds, bytes_in, bytes_out, %refusal, "session refused");
             // What the session held is given back before a peer that may not read is told.
             let fault = connection.session.fault(refusal.code);
             (connection.held, connection.keys) = (None, None);
@@ -79,7 +95,7 @@ pub(super) async fn serve(
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     session: Session,
     deadline: Instant,
     shared: Arc<Shared>,
@@ -159,7 +175,7 @@ impl Connection {
             }
             tokio::select! {
                 biased;
-                () = gone(&self.stream) => return Err(End::Broken),
+                () = gone(self.stream.tcp()) => return Err(End::Broken),
                 () = core::future::ready(()) => {}
             }
         }
@@ -233,7 +249,7 @@ impl Connection {
         let taken = tokio::select! {
             taken = timeout_at(deadline, self.shared.memory.take(self.place.memory(), need)) => taken,
             _ = self.stop.wait_for(|&stop| stop) => return Err(FaultCode::Shutdown.into()),
-            () = gone(&self.stream) => return Err(End::Broken),
+            () = gone(self.stream.tcp()) => return Err(End::Broken),
         };
         match taken {
             Ok(memory) => Ok(memory.ok_or(FaultCode::Internal)?),
@@ -263,7 +279,7 @@ impl Connection {
 
     async fn send(&mut self, frame: &[u8]) -> Result<(), End> {
         let started = Instant::now();
-        let sent = timeout(self.patience(), self.stream.write_all(frame)).await;
+        let sent = timeout(self.patience(), self.stream.send(frame)).await;
         self.spend(started);
         match sent {
             Ok(Ok(())) => {
@@ -284,7 +300,7 @@ impl Connection {
         };
         self.spend(started);
         match read {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(())) => Ok(()),
             _ => Err(End::Broken),
         }
     }

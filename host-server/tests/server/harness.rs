@@ -2,7 +2,7 @@
 
 use crate::gate::{Gate, Opens};
 use host_server::engine::{Engine, UnitJob};
-use host_server::server::{Gauge, Limits, Server, Status};
+use host_server::server::{Gauge, Limits, Links, Server, Status};
 use host_server::session::Need;
 use kernel::accel::{AccelError, RowSource};
 use kernel::bundle::ModelDigest;
@@ -72,6 +72,11 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// The same server, reached at another address.
+    pub(crate) fn behind(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     pub(crate) fn status(&self) -> Status {
         self.gauge.status()
     }
@@ -109,7 +114,17 @@ where
 {
     let gate = Arc::new(Gate::default());
     let engine = Engine::load(gate.clone(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
-    with(engine, gate, limits, test);
+    with(engine, gate, (limits, Links::default()), test);
+}
+
+/// The same server, which is spoken to over `links`.
+pub(crate) fn with_links<F>(limits: Limits, links: Links, test: impl FnOnce(Host) -> F)
+where
+    F: Future<Output = Option<JoinHandle<()>>>,
+{
+    let gate = Arc::new(Gate::default());
+    let engine = Engine::load(gate.clone(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
+    with(engine, gate, (limits, links), test);
 }
 
 /// The same with an engine that no gate holds up.
@@ -117,17 +132,21 @@ pub(crate) fn with_engine<F>(engine: Engine, limits: Limits, test: impl FnOnce(H
 where
     F: Future<Output = Option<JoinHandle<()>>>,
 {
-    with(engine, Arc::default(), limits, test);
+    with(engine, Arc::default(), (limits, Links::default()), test);
 }
 
-fn with<F>(engine: Engine, gate: Arc<Gate>, limits: Limits, test: impl FnOnce(Host) -> F)
-where
+fn with<F>(
+    engine: Engine,
+    gate: Arc<Gate>,
+    (limits, links): (Limits, Links),
+    test: impl FnOnce(Host) -> F,
+) where
     F: Future<Output = Option<JoinHandle<()>>>,
 {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(loopback, Arc::new(engine), limits).unwrap();
+        let server = Server::bind(loopback, Arc::new(engine), limits).unwrap().with_links(links);
         let (stop, stopped) = oneshot::channel::<()>();
         let host = Host {
             address: server.address().unwrap(),

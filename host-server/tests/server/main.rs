@@ -8,8 +8,11 @@ mod harness;
 #[cfg(target_os = "linux")] // Elsewhere loopback has one address.
 mod addresses;
 mod keys;
+mod links;
 mod memory;
 mod opening;
 mod shutdown;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 mod turns;

@@ -168,6 +168,9 @@ pub enum FaultCode {
     /// The host failed.
     #[error("it failed internally")]
     Internal,
+    /// The host does not speak in the clear with this peer.
+    #[error("it wants a secured link: give the key that it shows when it starts (--host-key)")]
+    Link,
 }
 
 /// Bytes of a block's prefix.

@@ -118,7 +118,7 @@ pub(crate) fn frames(page: &Page) {
 
 pub(crate) fn faults(page: &Page) {
     use FaultCode::*;
-    let codes = [Protocol, Model, Limits, Busy, Deadline, Shutdown, Internal];
+    let codes = [Protocol, Model, Limits, Busy, Deadline, Shutdown, Internal, Link];
     let table = page.table("faults");
     assert_eq!(table.len(), codes.len());
     for (row, code) in table.iter().zip(codes) {

@@ -118,6 +118,7 @@ pub(crate) fn bodies(case: &Value) {
                 "Deadline" => FaultCode::Deadline,
                 "Shutdown" => FaultCode::Shutdown,
                 "Internal" => FaultCode::Internal,
+                "Link" => FaultCode::Link,
                 other => panic!("fault {other}"),
             };
             body(&Fault { code }, &expected);
