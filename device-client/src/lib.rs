@@ -17,7 +17,7 @@
 //! | [`transport`] | frames over `embedded-io-async` |
 //! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
 //!
-//! The feature `alloc` adds [`store::MemoryStore`].
+//! The feature `alloc` adds [`store::MemoryStore`], the feature `embassy-net` a ready link in `net`.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -33,6 +33,8 @@ pub mod direct;
 pub mod generate;
 pub mod masked;
 pub mod mixed;
+#[cfg(feature = "embassy-net")]
+pub mod net;
 pub mod prepare;
 pub mod prepare_direct;
 pub mod session;

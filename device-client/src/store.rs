@@ -10,9 +10,11 @@ mod memory;
 mod receiving;
 #[cfg(feature = "sealed")]
 pub mod sealed;
+mod window;
 
 #[cfg(feature = "alloc")]
 pub use memory::MemoryStore;
+pub use window::{Window, WindowStore};
 
 use kernel::model::GroupId;
 use kernel::stream::Seed;

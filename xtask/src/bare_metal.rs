@@ -14,8 +14,12 @@ use crate::shell;
 /// The crates that run on bare metal with their default features.
 pub(crate) const CRATES: [&str; 2] = ["kernel", "device-client"];
 
+/// What is built: the crates alone, and with the features that are for bare metal.
+const BUILDS: [(&str, &str); 3] =
+    [("kernel", ""), ("device-client", ""), ("device-client", "embassy-net")];
+
 /// A Cortex-M4 or M7 with a floating-point unit.
-const TARGET: &str = "thumbv7em-none-eabihf";
+pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// A sysroot with a compiler, a cargo and the source of the library, where it is not Debian's.
 const SYSROOT: &str = "SUBROSA_BARE_METAL_SYSROOT";
@@ -25,12 +29,14 @@ const HOSTED: [&str; 6] = ["std", "alloc", "use-std", "use-alloc", "use_std", "u
 
 /// Checks the dependencies' features, and then builds.
 pub(crate) fn check() -> Result<()> {
-    for name in CRATES {
+    for (name, features) in BUILDS {
         let tree = shell::output(&mut shell::cargo([
             "tree",
             "--locked",
             "--package",
             name,
+            "--features",
+            features,
             "--target",
             TARGET,
             "--prefix",
@@ -43,24 +49,15 @@ pub(crate) fn check() -> Result<()> {
         let hosted = hosted(&tree);
         ensure!(
             hosted.is_empty(),
-            "without features, {name} turns these on: {}; `cargo tree --package {name} \
+            "with the features [{features}], {name} turns these on: {}; `cargo tree --package {name} \
              --edges normal,features --invert <dependency>` tells through whom",
             hosted.join(", ")
         );
-        println!("{name}: no dependency asks for std or alloc");
+        println!("{name} [{features}]: no dependency asks for std or alloc");
     }
-    let sysroot = env::var_os(SYSROOT).map_or_else(|| PathBuf::from("/usr"), PathBuf::from);
-    for file in ["bin/cargo", "bin/rustc", "lib/rustlib/src/rust/library/core/Cargo.toml"] {
-        let file = sysroot.join(file);
-        ensure!(
-            file.exists(),
-            "no {}: install Debian's rustc-web, cargo-web and rust-web-src (`cargo xtask packages` \
-             does it), or let {SYSROOT} name the sysroot of a toolchain with its source",
-            file.display()
-        );
-    }
+    let sysroot = sysroot()?;
     let target_dir = shell::target_dir("bare-metal")?;
-    for name in CRATES {
+    for (name, features) in BUILDS {
         let mut build = shell::command(sysroot.join("bin/cargo"));
         shell::forget_toolchain(&mut build);
         build
@@ -68,6 +65,7 @@ pub(crate) fn check() -> Result<()> {
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_DIR", &target_dir)
             .args(["build", "--locked", "--package", name, "--target", TARGET])
+            .args(["--features", features])
             .args(["-Z", "build-std=core"])
             // It is a proof, not a product: do not spend time on optimising it.
             .args(["--config", "profile.dev.package.'*'.opt-level=0"])
@@ -80,6 +78,21 @@ pub(crate) fn check() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The sysroot of a toolchain with the source of its library.
+pub(crate) fn sysroot() -> Result<PathBuf> {
+    let sysroot = env::var_os(SYSROOT).map_or_else(|| PathBuf::from("/usr"), PathBuf::from);
+    for file in ["bin/cargo", "bin/rustc", "lib/rustlib/src/rust/library/core/Cargo.toml"] {
+        let file = sysroot.join(file);
+        ensure!(
+            file.exists(),
+            "no {}: install Debian's rustc-web, cargo-web and rust-web-src (`cargo xtask packages` \
+             does it), or let {SYSROOT} name the sysroot of a toolchain with its source",
+            file.display()
+        );
+    }
+    Ok(sysroot)
 }
 
 /// The dependencies in a tree that have a feature from [`HOSTED`], as `name/feature`.

@@ -1,7 +1,8 @@
 //! The commands of the workshop. `cargo xtask test` runs everything that a change has to pass;
-//! every step of it is also a command of its own. `interop` is not a step of it.
+//! every step of it is also a command of its own. `firmware` and `interop` are not steps of it.
 
 mod bare_metal;
+mod firmware;
 mod licences;
 mod neon;
 mod packages;
@@ -24,7 +25,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every step below but interop in this order, and stop at the first that fails
+    /// Run every step below but firmware and interop in this order, and stop at the first that fails
     Test {
         /// Run the steps after a failed one too, and report them all
         #[arg(long)]

@@ -8,15 +8,17 @@ use anyhow::{Context, Result};
 use crate::shell;
 
 /// A C linker for programs and procedural macros, and the toolchain for bare metal: a compiler
-/// with the source of its core library, and a linker; valgrind, and the symbols of the C library
+/// with the source of its core library, clippy, a linker and an emulator; valgrind, and the symbols of the C library
 /// that it wants; a linker, a C library and an emulator for 64-bit ARM.
-const NEEDED: [&str; 11] = [
+const NEEDED: [&str; 13] = [
     "gcc",
     "libc6-dev",
     "rustc-web",
     "cargo-web",
     "rust-web-src",
+    "rust-web-clippy",
     "binutils-arm-none-eabi",
+    "qemu-system-arm",
     "valgrind",
     "libc6-dbg",
     "gcc-aarch64-linux-gnu",

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{bare_metal, licences, neon, packages, rules, shell};
+use crate::{bare_metal, firmware, licences, neon, packages, rules, shell};
 
 /// One step; the order here is the order they run in. Quick ones come first, and the tests last,
 /// so that the count of passed tests is the last thing above the summary.
@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Fuzz,
     /// Run the documentation's examples and all other tests
     Unit,
+    /// Build the firmware and run it on an emulated board
+    Firmware,
     /// Test the kernel's ciphertexts against the crate tfhe: minutes to build, so `test` leaves it out
     Interop,
 }
@@ -56,7 +58,7 @@ impl Step {
 
     /// The steps that run only when they are asked for.
     #[cfg(test)]
-    const APART: [Self; 1] = [Self::Interop];
+    const APART: [Self; 2] = [Self::Firmware, Self::Interop];
 
     /// The name of the command that runs this step alone.
     fn name(self) -> &'static str {
@@ -72,6 +74,7 @@ impl Step {
             Self::Neon => "neon",
             Self::Fuzz => "fuzz",
             Self::Unit => "unit",
+            Self::Firmware => "firmware",
             Self::Interop => "interop",
         }
     }
@@ -91,6 +94,7 @@ impl Step {
             // Here the targets run without libFuzzer.
             Self::Fuzz => own_workspace("fuzz"),
             Self::Unit => unit(),
+            Self::Firmware => firmware::check(),
             // The crate tfhe stays apart, with its licence and its minutes.
             Self::Interop => own_workspace("tests/interop"),
         }

@@ -1,0 +1,27 @@
+//! The board, as QEMU emulates it.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::shell;
+
+/// The board of `firmware/mps2-an386`.
+const MACHINE: &str = "mps2-an386";
+
+/// A command that runs `program` with these arguments until it exits, with its exit code. It prints to
+/// standard output. There is no network unless the caller adds one.
+pub(crate) fn emulator(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = shell::command("qemu-system-arm");
+    // The first argument is the program's name.
+    let mut semihosting = "enable=on,target=native,arg=firmware".to_owned();
+    for argument in arguments {
+        // A comma is doubled where it belongs to a value.
+        semihosting += &format!(",arg={}", argument.replace(',', ",,"));
+    }
+    command
+        .args(["-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "none"])
+        .args(["-semihosting-config", &semihosting])
+        .arg("-kernel")
+        .arg(program);
+    command
+}
