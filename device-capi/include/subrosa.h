@@ -265,7 +265,8 @@ typedef struct subrosa_entropy {
 // requests in direct mode.
 //
 // A correlation serves one token of one group, which is a matrix of the model; it is made of a mask
-// r, kept as a seed, and of z, a word for each row of the matrix. They come in units of some tokens.
+// r, a word for each column of the matrix, and of z, a word for each row. They come in units of some
+// tokens; the masks of a unit are kept as one seed. subrosa_window_open makes a store in memory.
 //
 // Two duties. *Never give a token out twice*, not after a power cut and not after an error: whoever sees
 // two texts under one mask learns about both. So `reserve` is one durable step, and what was reserved is
@@ -282,12 +283,12 @@ typedef struct subrosa_store {
     // Burns what an earlier reservation has left over, and reserves `demand[group]` tokens of every group,
     // all or nothing, durably before it returns. If some group has too few, nothing is reserved or burned.
     int32_t (*reserve)(void *context, const uint32_t *demand, size_t groups);
-    // Takes the next reserved token of `group`: writes the SUBROSA_SEED_BYTES bytes of its unit's seed,
-    // its index in the unit, and its z of `rows` words, and erases the z.
+    // Takes the next reserved token of `group`: writes its mask r, which subrosa_mask makes of the unit's
+    // seed and the token's index in it, and its z, and erases the z.
     int32_t (*take)(void *context,
                     uint32_t group,
-                    uint8_t *seed,
-                    uint32_t *index,
+                    uint32_t *r,
+                    size_t columns,
                     uint32_t *z,
                     size_t rows);
     // Begins a unit of `tokens` tokens for `group`, with a seed of SUBROSA_SEED_BYTES bytes. `rows` calls
@@ -501,6 +502,42 @@ subrosa_status subrosa_prepare(const struct subrosa_bundle *bundle,
 
 // A short text in English for a status, of static memory; for any other number one that says so.
 const char *subrosa_status_text(uint32_t status);
+
+// Writes the bytes of memory that a store for `tokens` tokens needs: subrosa_sizes.correlations of the
+// longest request.
+//
+// Fails with NULL_POINTER, MISALIGNED, HANDLE, or OPTION for no tokens.
+subrosa_status subrosa_window_size(const struct subrosa_bundle *bundle,
+                                   uint32_t tokens,
+                                   size_t *length);
+
+// Opens an empty store in `memory`, and fills in `store`, the functions of a platform. Of each unit it
+// keeps as many tokens as there is room for, and takes the next when all of them are used; while some
+// are left, a preparation that wants more fails with STORE_FULL: subrosa_window_erase makes room.
+//
+// Nothing is durable, and so nothing is used twice: what masks are made of is gone with the memory's
+// contents. It must not be a memory that outlives a reset with its contents and is opened again without
+// this function. It is the store's until it is erased; it is secret.
+//
+// Fails with NULL_POINTER, MISALIGNED, HANDLE or MEMORY.
+subrosa_status subrosa_window_open(const struct subrosa_bundle *bundle,
+                                   const struct subrosa_memory *memory,
+                                   struct subrosa_store *store);
+
+// Erases all that a store of subrosa_window_open holds. It is empty then, and may be used again, or
+// its memory for something else.
+//
+// Fails with NULL_POINTER, MISALIGNED, or HANDLE for another store.
+subrosa_status subrosa_window_erase(const struct subrosa_store *store);
+
+// Writes the mask r of a correlation, a word for each of `columns` columns of the group's matrix, of the
+// unit's seed of SUBROSA_SEED_BYTES bytes and the token's index in the unit. For stores of one's own.
+//
+// Fails with NULL_POINTER, MISALIGNED or MEMORY.
+subrosa_status subrosa_mask(const uint8_t *seed,
+                            uint32_t index,
+                            uint32_t *r,
+                            size_t columns);
 
 #ifdef __cplusplus
 }  // extern "C"

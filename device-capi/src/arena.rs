@@ -22,29 +22,83 @@ pub(crate) struct Arena<'a> {
 }
 
 impl<'a> Arena<'a> {
+    fn of(memory: Memory) -> Self {
+        let Memory { bytes, length } = memory;
+        let next = if length == 0 { NonNull::<u64>::dangling().as_ptr().cast() } else { bytes };
+        Self { next: next.cast(), left: length, owner: PhantomData }
+    }
+
+    /// A memory by itself.
+    ///
+    /// # Safety
+    /// The memory is null, misaligned, or the caller's alone, of its length, for as long as 'a.
+    pub(crate) unsafe fn new(memory: Memory) -> Result<Self, Status> {
+        check(memory)?;
+        Ok(Self::of(memory))
+    }
+
     /// The next `length` `T` of the memory, all of them `value`.
     pub(crate) fn take<T: Copy>(&mut self, length: usize, value: T) -> Result<&'a mut [T], Status> {
+        self.take_with(length, || value)
+    }
+
+    /// The next `length` `T` of the memory, each of them a `value`. They are not dropped.
+    pub(crate) fn take_with<T>(
+        &mut self,
+        length: usize,
+        value: impl Fn() -> T,
+    ) -> Result<&'a mut [T], Status> {
+        let first = self.places::<T>(length)?;
+        for index in 0..length {
+            // SAFETY: there is room for `length`.
+            unsafe { first.add(index).write(value()) };
+        }
+        // SAFETY: the memory is the caller's for 'a, these places are taken once, and each was written.
+        Ok(unsafe { core::slice::from_raw_parts_mut(first, length) })
+    }
+
+    /// Room for one `T`, aligned, in the memory of 'a.
+    pub(crate) fn place<T>(&mut self) -> Result<*mut T, Status> {
+        self.places(1)
+    }
+
+    /// Room for `length` `T`.
+    fn places<T>(&mut self, length: usize) -> Result<*mut T, Status> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         let bytes = bytes_of::<T>(length);
         if bytes > self.left {
             return Err(Status::Memory);
         }
+        // `next` is a multiple of the alignment: the memory begins at one, and all places take multiples.
         let first = self.next.cast::<T>();
-        for index in 0..length {
-            // SAFETY: `length` T take at most `bytes`, and so many are left. `next` is a multiple of
-            // the alignment, since the memory begins at one and all slices take multiples.
-            unsafe { first.add(index).write(value) };
-        }
-        // SAFETY: as above.
+        // SAFETY: so many bytes are left.
         self.next = unsafe { self.next.add(bytes) };
         self.left -= bytes;
-        // SAFETY: the memory is the caller's for 'a, this part is taken once, and each T was written.
-        Ok(unsafe { core::slice::from_raw_parts_mut(first, length) })
+        Ok(first)
+    }
+
+    /// Bytes that are left and can be taken.
+    pub(crate) const fn left(&self) -> usize {
+        self.left / ALIGNMENT * ALIGNMENT
     }
 
     /// All that is left, as bytes, but at most `most`.
     pub(crate) fn rest(&mut self, most: usize) -> Result<&'a mut [u8], Status> {
-        self.take(self.left.min(most / ALIGNMENT * ALIGNMENT), 0)
+        self.take(self.left().min(most / ALIGNMENT * ALIGNMENT), 0)
+    }
+}
+
+/// Refuses what cannot be a memory.
+fn check(Memory { bytes, length }: Memory) -> Result<(), Status> {
+    let start = bytes as usize;
+    if bytes.is_null() && length > 0 {
+        Err(Status::NullPointer)
+    } else if !start.is_multiple_of(ALIGNMENT) {
+        Err(Status::Misaligned)
+    } else if length > isize::MAX as usize || start.checked_add(length).is_none() {
+        Err(Status::Memory)
+    } else {
+        Ok(())
     }
 }
 
@@ -73,16 +127,7 @@ impl Memories {
     pub(crate) unsafe fn new(workspace: &Workspace) -> Result<Self, Status> {
         let all = [workspace.text, workspace.session, workspace.frames];
         for memory in all {
-            let start = memory.bytes as usize;
-            if memory.bytes.is_null() && memory.length > 0 {
-                return Err(Status::NullPointer);
-            }
-            if !start.is_multiple_of(ALIGNMENT) {
-                return Err(Status::Misaligned);
-            }
-            if memory.length > isize::MAX as usize || start.checked_add(memory.length).is_none() {
-                return Err(Status::Memory);
-            }
+            check(memory)?;
         }
         let overlap = |a: Memory, b: Memory| {
             let (a, b, m, n) = (a.bytes as usize, b.bytes as usize, a.length, b.length);
@@ -97,9 +142,6 @@ impl Memories {
     /// Text, session and frames.
     pub(crate) fn arenas(&mut self) -> [Arena<'_>; 3] {
         let Workspace { text, session, frames } = self.workspace;
-        [text, session, frames].map(|Memory { bytes, length }| {
-            let next = if length == 0 { NonNull::<u64>::dangling().as_ptr().cast() } else { bytes };
-            Arena { next: next.cast(), left: length, owner: PhantomData }
-        })
+        [text, session, frames].map(Arena::of)
     }
 }

@@ -13,6 +13,7 @@
 //! | [`types`] | the data that both sides pass |
 //! | [`bundle`] | opening a bundle, and asking what is in it |
 //! | [`generate`](mod@generate), [`prepare`](mod@prepare) | the two phases |
+//! | [`window`] | a store of correlations in the caller's memory |
 //!
 //! # Panics
 //! Nothing unwinds into C. Arguments are checked before they are used. Should the code below have a
@@ -34,6 +35,7 @@ pub mod prepare;
 pub mod status;
 mod store;
 pub mod types;
+pub mod window;
 
 /// The number of this interface. A header and a library fit together where
 /// `subrosa_abi() == SUBROSA_ABI`.

@@ -31,13 +31,29 @@ pub(crate) unsafe fn write<T>(pointer: *mut T, value: T) -> Result<(), Status> {
 /// # Safety
 /// `pointer` is null, misaligned, or of `length` `T` that nobody writes to for as long as `'a`.
 pub(crate) unsafe fn array<'a, T>(pointer: *const T, length: usize) -> Result<&'a [T], Status> {
+    check_array(pointer, length)?;
+    // SAFETY: neither null nor misaligned, and shorter than any memory can be; the rest is the caller's
+    // promise.
+    Ok(unsafe { core::slice::from_raw_parts(pointer, length) })
+}
+
+/// An array to write to.
+///
+/// # Safety
+/// `pointer` is null, misaligned, or of `length` `T` that nobody else uses for as long as `'a`.
+pub(crate) unsafe fn array_mut<'a, T>(
+    pointer: *mut T,
+    length: usize,
+) -> Result<&'a mut [T], Status> {
+    check_array(pointer, length)?;
+    // SAFETY: as above.
+    Ok(unsafe { core::slice::from_raw_parts_mut(pointer, length) })
+}
+
+fn check_array<T>(pointer: *const T, length: usize) -> Result<(), Status> {
     check(pointer)?;
     match length.checked_mul(size_of::<T>()) {
-        // SAFETY: neither null nor misaligned, and shorter than any memory can be; the rest is the
-        // caller's promise.
-        Some(bytes) if bytes <= isize::MAX as usize => {
-            Ok(unsafe { core::slice::from_raw_parts(pointer, length) })
-        }
+        Some(bytes) if bytes <= isize::MAX as usize => Ok(()),
         _ => Err(Status::Memory),
     }
 }

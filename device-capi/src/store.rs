@@ -2,11 +2,10 @@
 #![expect(unsafe_code, reason = "calls of C")]
 
 use crate::status::Status;
-use crate::types::{SEED_BYTES, Store};
+use crate::types::Store;
 use device_client::store::{CorrelationStore, StoreError};
 use kernel::model::{GroupId, ModelConfig};
-use kernel::stream::{Seed, one_time_mask};
-use zeroize::Zeroize;
+use kernel::stream::Seed;
 
 /// A store of which the functions that a call needs are there.
 pub(crate) struct CStore<'a> {
@@ -91,18 +90,11 @@ impl CorrelationStore for CStore<'_> {
         if r.len() != shape.columns || z.len() != shape.rows {
             return Err(StoreError::Order);
         }
-        let (mut seed, mut index) = ([0; SEED_BYTES], u32::MAX);
-        // SAFETY: the function and its context are the caller's, who gets memory for a seed, an index, and
-        // as many words as he is told.
-        let code = unsafe {
-            let (z, rows) = (z.as_mut_ptr(), z.len());
-            take(self.store.context, group.0, seed.as_mut_ptr(), &raw mut index, z, rows)
-        };
-        let masks = Seed::from_bytes(seed);
-        seed.zeroize();
-        outcome(code)?;
-        one_time_mask(&masks, index as usize, 0, r);
-        Ok(())
+        let (columns, rows) = (r.len(), z.len());
+        let (r, z) = (r.as_mut_ptr(), z.as_mut_ptr());
+        // SAFETY: the function and its context are the caller's, who gets memory for as many words as he is
+        // told.
+        outcome(unsafe { take(self.store.context, group.0, r, columns, z, rows) })
     }
 
     fn begin_unit(&mut self, group: GroupId, tokens: usize, masks: Seed) -> Result<(), StoreError> {

@@ -124,7 +124,8 @@ pub struct Entropy {
 /// requests in direct mode.
 ///
 /// A correlation serves one token of one group, which is a matrix of the model; it is made of a mask
-/// r, kept as a seed, and of z, a word for each row of the matrix. They come in units of some tokens.
+/// r, a word for each column of the matrix, and of z, a word for each row. They come in units of some
+/// tokens; the masks of a unit are kept as one seed. subrosa_window_open makes a store in memory.
 ///
 /// Two duties. *Never give a token out twice*, not after a power cut and not after an error: whoever sees
 /// two texts under one mask learns about both. So `reserve` is one durable step, and what was reserved is
@@ -145,14 +146,14 @@ pub struct Store {
     pub reserve: Option<
         unsafe extern "C" fn(context: *mut c_void, demand: *const u32, groups: usize) -> i32,
     >,
-    /// Takes the next reserved token of `group`: writes the SUBROSA_SEED_BYTES bytes of its unit's seed,
-    /// its index in the unit, and its z of `rows` words, and erases the z.
+    /// Takes the next reserved token of `group`: writes its mask r, which subrosa_mask makes of the unit's
+    /// seed and the token's index in it, and its z, and erases the z.
     pub take: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
             group: u32,
-            seed: *mut u8,
-            index: *mut u32,
+            r: *mut u32,
+            columns: usize,
             z: *mut u32,
             rows: usize,
         ) -> i32,
