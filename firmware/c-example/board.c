@@ -7,12 +7,16 @@
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 
-// CMSDK APB UART 0.
-#define UART_DATA REGISTER(0x40004000)
-#define UART_STATE REGISTER(0x40004004)
-#define UART_CONTROL REGISTER(0x40004008)
-#define UART_DIVISOR REGISTER(0x40004010)
+// CMSDK APB UARTs.
+struct uart {
+    volatile uint32_t data, state, control, interrupt, divisor;
+};
 enum { UART_SENDING = 1, UART_RECEIVED = 2, UART_ENABLE = 3, UART_FASTEST = 16 };
+
+// One line for each session: whoever is at the other end of a serial line cannot hang up and be called
+// again, as TCP can.
+static struct uart *const lines[] = {(struct uart *)0x40004000, (struct uart *)0x40005000};
+enum { LINES = sizeof lines / sizeof lines[0] };
 
 // FPGA I/O: a counter, here of microseconds.
 #define COUNTER REGISTER(0x40028018)
@@ -34,34 +38,38 @@ extern uint32_t data_start[], data_end[], data_load[], bss_start[], bss_end[];
 extern uint32_t stack_low[], stack_top[];
 extern uint8_t ram_free[], ram_end[], sdram_start[], sdram_end[];
 
-static bool connected;
+static size_t lines_used;
+static struct uart *line;
 static uint32_t last_answer;
 
-// There is one line, and it cannot be opened again.
 static int32_t uart_connect(void *context) {
     (void)context;
-    bool again = connected;
-    connected = true;
-    return again;
+    if (lines_used == LINES) {
+        return -1;
+    }
+    line = lines[lines_used++];
+    line->divisor = UART_FASTEST;
+    line->control = UART_ENABLE;
+    return 0;
 }
 
 static ptrdiff_t uart_read(void *context, uint8_t *bytes, size_t capacity) {
     (void)context;
-    while (!(UART_STATE & UART_RECEIVED)) {
+    while (!(line->state & UART_RECEIVED)) {
     }
     size_t count = 0;
     do {
-        bytes[count++] = (uint8_t)UART_DATA;
-    } while (count < capacity && (UART_STATE & UART_RECEIVED));
+        bytes[count++] = (uint8_t)line->data;
+    } while (count < capacity && (line->state & UART_RECEIVED));
     return (ptrdiff_t)count;
 }
 
 static ptrdiff_t uart_write(void *context, const uint8_t *bytes, size_t length) {
     (void)context;
     for (size_t i = 0; i < length; i++) {
-        while (UART_STATE & UART_SENDING) {
+        while (line->state & UART_SENDING) {
         }
-        UART_DATA = bytes[i];
+        line->data = bytes[i];
     }
     return (ptrdiff_t)length;
 }
@@ -112,12 +120,12 @@ static void print_stack(void) {
     while (deepest < stack_top && *deepest == UNTOUCHED) {
         deepest++;
     }
-    char line[] = "stack 000000\n";
+    char text[] = "stack 000000\n";
     size_t bytes = (size_t)((const uint8_t *)stack_top - (const uint8_t *)deepest);
     for (int at = 11; bytes > 0 && at > 5; at--, bytes /= 10) {
-        line[at] = (char)('0' + bytes % 10);
+        text[at] = (char)('0' + bytes % 10);
     }
-    semihosting_print(line, sizeof line - 1);
+    semihosting_print(text, sizeof text - 1);
 }
 
 void subrosa_panicked(void) {
@@ -133,13 +141,11 @@ static void fault(void) {
 }
 
 static void run(void) {
-    static char line[256];
-    if (semihosting_command_line(line, sizeof line)) {
+    static char words[256];
+    if (semihosting_command_line(words, sizeof words)) {
         semihosting_exit(EXIT_ARGUMENTS);
     }
-    const char *arguments = strchr(line, ' ');
-    UART_DIVISOR = UART_FASTEST;
-    UART_CONTROL = UART_ENABLE;
+    const char *arguments = strchr(words, ' ');
     COUNTER_PRESCALE = MICROSECOND;
     size_t length = bundle_length();
     sdram_next = sdram_start + ((length + SUBROSA_ALIGNMENT - 1) & ~(size_t)(SUBROSA_ALIGNMENT - 1));

@@ -12,11 +12,11 @@ use anyhow::{Result, bail, ensure};
 use crate::shell;
 
 /// The crates that run on bare metal with their default features.
-pub(crate) const CRATES: [&str; 2] = ["kernel", "device-client"];
+pub(crate) const CRATES: [&str; 3] = ["kernel", "device-client", "device-capi"];
 
 /// What is built: the crates alone, and with the features that are for bare metal.
-const BUILDS: [(&str, &str); 3] =
-    [("kernel", ""), ("device-client", ""), ("device-client", "embassy-net")];
+const BUILDS: [(&str, &str); 4] =
+    [("kernel", ""), ("device-client", ""), ("device-client", "embassy-net"), ("device-capi", "")];
 
 /// A Cortex-M4 or M7 with a floating-point unit.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";

@@ -2,6 +2,7 @@
 //! every step of it is also a command of its own. `firmware` and `interop` are not steps of it.
 
 mod bare_metal;
+mod c_api;
 mod firmware;
 mod licences;
 mod neon;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{bare_metal, firmware, licences, neon, packages, rules, shell};
+use crate::{bare_metal, c_api, firmware, licences, neon, packages, rules, shell};
 
 /// One step; the order here is the order they run in. Quick ones come first, and the tests last,
 /// so that the count of passed tests is the last thing above the summary.
@@ -37,6 +37,10 @@ pub(crate) enum Step {
     Unit,
     /// Build the firmware and run it on an emulated board
     Firmware,
+    /// Check the C header, and run the example in C here and on an emulated board
+    CApi,
+    /// Write the C header anew
+    CHeader,
     /// Test the kernel's ciphertexts against the crate tfhe: minutes to build, so `test` leaves it out
     Interop,
 }
@@ -58,7 +62,7 @@ impl Step {
 
     /// The steps that run only when they are asked for.
     #[cfg(test)]
-    const APART: [Self; 2] = [Self::Firmware, Self::Interop];
+    const APART: [Self; 4] = [Self::Firmware, Self::CApi, Self::CHeader, Self::Interop];
 
     /// The name of the command that runs this step alone.
     fn name(self) -> &'static str {
@@ -75,6 +79,8 @@ impl Step {
             Self::Fuzz => "fuzz",
             Self::Unit => "unit",
             Self::Firmware => "firmware",
+            Self::CApi => "c-api",
+            Self::CHeader => "c-header",
             Self::Interop => "interop",
         }
     }
@@ -95,6 +101,8 @@ impl Step {
             Self::Fuzz => own_workspace("fuzz"),
             Self::Unit => unit(),
             Self::Firmware => firmware::check(),
+            Self::CApi => c_api::check(),
+            Self::CHeader => c_api::header::write(),
             // The crate tfhe stays apart, with its licence and its minutes.
             Self::Interop => own_workspace("tests/interop"),
         }
