@@ -46,8 +46,8 @@ impl Model {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
         let (checkpoint, folder) = (fixtures.join(name), tempfile::tempdir().unwrap());
         let (host, device) = (folder.path().join("host"), folder.path().join("device"));
-        convert_host(&checkpoint, &host, |_, _| ()).unwrap();
-        convert_device(&checkpoint, &device, &mut System, |_, _| ()).unwrap();
+        convert_host(&checkpoint, &host, &mut |_, _| ()).unwrap();
+        convert_device(&checkpoint, &device, &mut System, &mut |_, _| ()).unwrap();
         let file = std::fs::read(device.join(DEVICE_BUNDLE)).unwrap();
         let words = file.chunks(8).map(|bytes| {
             let mut word = [0; 8];

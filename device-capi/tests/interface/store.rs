@@ -66,7 +66,7 @@ unsafe extern "C" fn take(
     assert_eq!(status, device_capi::status::Status::Ok);
     let masks: Vec<i64> = r.iter().map(|&r| r.into()).collect();
     for (z, product) in z.iter_mut().zip(world.model.product(GroupId(group), &masks)) {
-        *z = product.rem_euclid(i64::from(T::MODULUS)) as u32;
+        *z = product.rem_euclid(i64::from(T::VALUE)) as u32;
     }
     0
 }
