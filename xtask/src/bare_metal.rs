@@ -12,11 +12,16 @@ use anyhow::{Result, bail, ensure};
 use crate::shell;
 
 /// The crates that run on bare metal with their default features.
-pub(crate) const CRATES: [&str; 3] = ["kernel", "device-client", "link"];
+pub(crate) const CRATES: [&str; 4] = ["kernel", "device-client", "device-capi", "link"];
 
 /// What is built: the crates alone, and with the features that are for bare metal.
-const BUILDS: [(&str, &str); 3] =
-    [("kernel", ""), ("device-client", ""), ("device-client", "embassy-net")];
+const BUILDS: [(&str, &str); 5] = [
+    ("kernel", ""),
+    ("device-client", ""),
+    ("device-client", "embassy-net"),
+    ("device-capi", ""),
+    ("link", ""),
+];
 
 /// A Cortex-M4 or M7 with a floating-point unit.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";

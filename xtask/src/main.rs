@@ -3,6 +3,7 @@
 //! steps of it.
 
 mod bare_metal;
+mod c_api;
 mod firmware;
 mod licences;
 mod measure;

@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 use crate::shell;
 
 /// A C linker for programs and procedural macros, and the toolchain for bare metal: a compiler
-/// with the source of its core library, clippy, a linker and an emulator; valgrind, and the symbols of the C library
-/// that it wants; a linker, a C library and an emulator for 64-bit ARM; OpenSSL, for a host that speaks TLS.
-const NEEDED: [&str; 15] = [
+/// with the source of its core library, clippy, a linker, a C compiler with its library, and an emulator; valgrind,
+/// and the symbols of the C library that it wants; a linker, a C library and an emulator for 64-bit ARM; OpenSSL, for
+/// a host that speaks TLS.
+const NEEDED: [&str; 17] = [
     "gcc",
     "libc6-dev",
     "rustc-web",
@@ -18,6 +19,8 @@ const NEEDED: [&str; 15] = [
     "rust-web-src",
     "rust-web-clippy",
     "binutils-arm-none-eabi",
+    "gcc-arm-none-eabi",
+    "libnewlib-arm-none-eabi",
     "qemu-system-arm",
     "valgrind",
     "libc6-dbg",

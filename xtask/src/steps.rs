@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{bare_metal, firmware, licences, measure, neon, packages, rules, shell};
+use crate::{bare_metal, c_api, firmware, licences, measure, neon, packages, rules, shell};
 
 /// One step; the order here is the order they run in. Quick ones come first, and the tests last,
 /// so that the count of passed tests is the last thing above the summary.
@@ -41,6 +41,10 @@ pub(crate) enum Step {
     Firmware,
     /// Count the instructions of a device's computations, emulated, and write docs/embedded/instructions.md
     Measure,
+    /// Check the C header, and run the example in C here and on an emulated board
+    CApi,
+    /// Write the C header anew
+    CHeader,
     /// Test the kernel's ciphertexts against the crate tfhe: minutes to build, so `test` leaves it out
     Interop,
 }
@@ -63,7 +67,8 @@ impl Step {
 
     /// The steps that run only when they are asked for.
     #[cfg(test)]
-    const APART: [Self; 3] = [Self::Firmware, Self::Measure, Self::Interop];
+    const APART: [Self; 5] =
+        [Self::Firmware, Self::Measure, Self::CApi, Self::CHeader, Self::Interop];
 
     /// The name of the command that runs this step alone.
     fn name(self) -> &'static str {
@@ -82,6 +87,8 @@ impl Step {
             Self::Unit => "unit",
             Self::Firmware => "firmware",
             Self::Measure => "measure",
+            Self::CApi => "c-api",
+            Self::CHeader => "c-header",
             Self::Interop => "interop",
         }
     }
@@ -104,6 +111,8 @@ impl Step {
             Self::Unit => unit(),
             Self::Firmware => firmware::check(),
             Self::Measure => measure::write(),
+            Self::CApi => c_api::check(),
+            Self::CHeader => c_api::header::write(),
             // The crate tfhe stays apart, with its licence and its minutes.
             Self::Interop => own_workspace("tests/interop"),
         }

@@ -14,6 +14,13 @@ const MACHINE: &str = "mps2-an386";
 /// A command that runs `program` with these arguments until it exits, with its exit code. It prints to
 /// standard output. There is no network unless the caller adds one.
 pub(crate) fn emulator(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = board(program, arguments.iter().copied());
+    command.args(["-serial", "none"]);
+    command
+}
+
+/// The same, with serial lines that are the caller's to connect.
+pub(crate) fn board<'a>(program: &Path, arguments: impl Iterator<Item = &'a str>) -> Command {
     let mut command = shell::command("qemu-system-arm");
     // The first argument is the program's name.
     let mut semihosting = "enable=on,target=native,arg=firmware".to_owned();
@@ -22,7 +29,7 @@ pub(crate) fn emulator(program: &Path, arguments: &[&str]) -> Command {
         semihosting += &format!(",arg={}", argument.replace(',', ",,"));
     }
     command
-        .args(["-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "none"])
+        .args(["-M", MACHINE, "-nographic", "-monitor", "none"])
         .args(["-semihosting-config", &semihosting])
         .arg("-kernel")
         .arg(program);
