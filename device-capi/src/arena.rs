@@ -81,11 +81,6 @@ impl<'a> Arena<'a> {
     pub(crate) const fn left(&self) -> usize {
         self.left / ALIGNMENT * ALIGNMENT
     }
-
-    /// All that is left, as bytes, but at most `most`.
-    pub(crate) fn rest(&mut self, most: usize) -> Result<&'a mut [u8], Status> {
-        self.take(self.left().min(most / ALIGNMENT * ALIGNMENT), 0)
-    }
 }
 
 /// Refuses what cannot be a memory.

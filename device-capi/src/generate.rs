@@ -3,7 +3,7 @@
 
 use crate::arena::Memories;
 use crate::bundle::{Bundle, opened, status};
-use crate::layout::{Generation, Ring, Set, Text, direct_memory};
+use crate::layout::{Generation, Ring, Set, Text, direct_memory, part};
 use crate::link::CLink;
 use crate::now::now;
 use crate::platform::{CEntropy, CObserver, check_link};
@@ -147,7 +147,7 @@ impl<'a> Call<'a> {
     fn run(&self, mut memories: Memories, report: &mut Report) -> Result<(), Status> {
         let [mut text, mut session, mut frames] = memories.arenas();
         let text = self.planned.text(&mut text)?;
-        let frames = self.planned.frames(&mut frames)?;
+        let part = part(&mut frames)?;
         let mut entropy = CEntropy::new(&self.platform.entropy)?;
         let mut id = SessionId([0; 16]);
         entropy.fill(&mut id.0)?;
@@ -158,14 +158,14 @@ impl<'a> Call<'a> {
                 let config = bundle.config();
                 let mut store = CStore::to_take_from(&self.platform.store, config, demand)?;
                 let session = MaskedSession::open(bundle, &mut store, schedule, MASKED, id, words)?;
-                self.over(session, text, frames, report)
+                self.over(session, text, part, report)
             }
             Mode::Direct => {
                 let memory = direct_memory(&mut session)?;
                 let seed = Seed::random(&mut entropy)?;
                 let session: DirectSession<'_, Set, Ring> =
                     DirectSession::open(bundle, schedule, id, seed, memory)?;
-                self.over(session, text, frames, report)
+                self.over(session, text, part, report)
             }
         }
     }
@@ -174,7 +174,7 @@ impl<'a> Call<'a> {
         &self,
         session: Session<'_, M>,
         text: Text<'_>,
-        (request, reply): (&mut [u8], &mut [u8]),
+        part: &mut [u8],
         report: &mut Report,
     ) -> Result<(), Status> {
         let Self { bundle, planned, observer, .. } = self;
@@ -185,7 +185,7 @@ impl<'a> Call<'a> {
             Decoder::new(bundle, context, chunk as usize, text.floats, text.integers)?;
         let link = CLink(&self.platform.link);
         now(async {
-            let mut client = Client::open(session, link, request, reply).await?;
+            let mut client = Client::open(session, link, part).await?;
             let mut tokens = 0;
             let generated = generate(
                 &mut decoder,

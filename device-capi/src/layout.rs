@@ -5,13 +5,11 @@ use crate::arena::{Arena, bytes_of};
 use crate::status::Status;
 use crate::types::{Method, Mode, Sizes};
 use device_client::decoder::{Decoder, WorkspaceLen};
-use device_client::direct::{DirectMemory, direct_fitting_chunk, direct_frame_bytes};
-use device_client::masked::{fitting_chunk, frame_bytes, masked_words};
-use device_client::prepare::PrepareMemory;
-use device_client::prepare_direct::{
-    PrepareDirectMemory, preparation_rule, prepare_direct_frame_bytes, prepare_direct_words,
-};
-use device_client::session::MAX_CHUNK;
+use device_client::direct::{DirectMemory, direct_fitting_chunk};
+use device_client::masked::{fitting_chunk, masked_words};
+use device_client::prepare::{PrepareMemory, prepare_frame_bytes};
+use device_client::prepare_direct::{PrepareDirectMemory, preparation_rule, prepare_direct_words};
+use device_client::session::{MAX_CHUNK, PART_BYTES};
 use device_client::unit::{UnitWorkspace, unit_words};
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, ModelConfig};
@@ -19,7 +17,7 @@ use kernel::params::{Direct4096, MaskedSet, ParameterId, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
 use kernel::trace::PreparationRule;
-use kernel::wire::{BLOCK_PREFIX_BYTES, HEADER_BYTES, MAX_PAYLOAD, RowForm, body_bytes};
+use kernel::wire::MAX_PAYLOAD;
 use kernel::with_masked_set;
 
 /// The parameter set of direct mode.
@@ -27,12 +25,11 @@ pub(crate) type Set = Direct4096;
 /// Polynomial arithmetic of the device.
 pub(crate) type Ring = Scalar;
 
-/// Bytes that frames without numbers have room in.
-const SMALL_FRAME: usize = HEADER_BYTES + 256;
-/// Bytes of the largest frame there is.
-const LARGEST_FRAME: usize = HEADER_BYTES + MAX_PAYLOAD;
-/// Coordinates whose encrypted masks leave together at least.
-const COORDINATES: usize = 4;
+/// Bytes of the parts in which frames pass: most requests of masked mode are one, and leave at once.
+const PART: usize = 4096;
+const _: () = assert!(PART >= PART_BYTES);
+/// Keys of a unit of the masked method.
+const KEYS: usize = 1;
 
 /// A request's schedule, and its memory.
 pub(crate) struct Generation {
@@ -42,7 +39,6 @@ pub(crate) struct Generation {
     pub(crate) context: usize,
     config: ModelConfig,
     decoder: WorkspaceLen,
-    frame: usize,
 }
 
 /// What a request's text memory is divided into.
@@ -80,17 +76,12 @@ impl Generation {
         let schedule = Schedule::for_request(config, prompt, tokens, chunk as u32)?;
         let chunk = schedule.chunk() as usize;
         let context = (schedule.prompt_bucket() + schedule.output_bucket() - 1) as usize;
-        let frame = match mode {
-            Mode::Masked => frame_bytes(config, chunk),
-            Mode::Direct => direct_frame_bytes::<Set>(config, chunk),
-        };
         Ok(Self {
             mode,
             schedule,
             context,
             config: *config,
             decoder: Decoder::workspace_len(config, context, chunk),
-            frame: frame.max(SMALL_FRAME),
         })
     }
 
@@ -110,7 +101,7 @@ impl Generation {
             }
             Mode::Direct => (direct_bytes(), 0),
         };
-        Sizes { text, session, frames: 2 * bytes_of::<u8>(self.frame), correlations }
+        Sizes { text, session, frames: bytes_of::<u8>(PART), correlations }
     }
 
     pub(crate) fn text<'a>(&self, memory: &mut Arena<'a>) -> Result<Text<'a>, Status> {
@@ -129,28 +120,22 @@ impl Generation {
         let words = memory.take(masked_words(&self.config, self.chunk()), 0)?;
         Ok((words, memory.take(self.config.group_count() as usize, 0)?))
     }
+}
 
-    /// The frame of requests, and that of answers.
-    pub(crate) fn frames<'a>(
-        &self,
-        memory: &mut Arena<'a>,
-    ) -> Result<(&'a mut [u8], &'a mut [u8]), Status> {
-        Ok((memory.take(self.frame, 0)?, memory.take(self.frame, 0)?))
-    }
+/// A part of a frame.
+pub(crate) fn part<'a>(memory: &mut Arena<'a>) -> Result<&'a mut [u8], Status> {
+    memory.take(PART, 0)
 }
 
 const fn direct_bytes() -> usize {
-    bytes_of::<u32>(DirectMemory::words::<Set>())
-        + bytes_of::<u64>(DirectMemory::results::<Set>())
-        + bytes_of::<i8>(Set::N)
+    bytes_of::<u32>(DirectMemory::words::<Set>()) + bytes_of::<i8>(Set::N)
 }
 
 /// The memory of direct mode.
 pub(crate) fn direct_memory<'a>(memory: &mut Arena<'a>) -> Result<DirectMemory<'a>, Status> {
     Ok(DirectMemory {
         words: memory.take(DirectMemory::words::<Set>(), 0)?,
-        results: memory.take(DirectMemory::results::<Set>(), 0)?,
-        noise: memory.take(Set::N, 0)?,
+        key: memory.take(Set::N, 0)?,
     })
 }
 
@@ -194,17 +179,18 @@ impl Preparing {
             .ok_or(Status::Option)?;
             let (session, frame) = with_masked_set!(
                 id,
-                S => (bytes_of::<u32>(unit_words::<S>()) + bytes_of::<i8>(S::N), masked_frame::<S>()),
+                S => {
+                    let words = bytes_of::<u32>(unit_words::<S>(KEYS));
+                    (words + bytes_of::<i8>(S::N), prepare_frame_bytes::<S>())
+                },
                 return Err(Status::Option)
             );
             (Units::Masked(id), batch, session, frame)
         } else if method == Method::Direct as u32 {
             let rule = preparation_rule::<Set>(bundle).ok_or(Status::ModeUnavailable)?;
             let session = direct_bytes() + bytes_of::<u32>(prepare_direct_words(&rule));
-            // Single results, and requests, which are whole.
-            let frame = (HEADER_BYTES + rule.largest_payload(0)).max(SMALL_FRAME);
             let tokens = rule.tokens() as u32;
-            (Units::Direct(rule), tokens, session, frame.min(prepare_direct_frame_bytes(&rule)))
+            (Units::Direct(rule), tokens, session, PART)
         } else {
             return Err(Status::Option);
         };
@@ -227,23 +213,16 @@ impl Preparing {
         memory.take(self.most, GroupId(0))
     }
 
-    /// As large a frame as there is memory for.
-    fn frame<'a>(&self, memory: &mut Arena<'a>, largest: usize) -> Result<&'a mut [u8], Status> {
-        let frame = memory.rest(largest.next_multiple_of(crate::types::ALIGNMENT))?;
-        let length = frame.len().min(largest);
-        if length < self.frame { Err(Status::Memory) } else { Ok(&mut frame[..length]) }
-    }
-
     pub(crate) fn masked<'a, S: MaskedSet>(
         &self,
         session: &mut Arena<'a>,
         frames: &mut Arena<'a>,
     ) -> Result<PrepareMemory<'a>, Status> {
         let unit = UnitWorkspace {
-            words: session.take(unit_words::<S>(), 0)?,
+            words: session.take(unit_words::<S>(KEYS), 0)?,
             noise: session.take(S::N, 0)?,
         };
-        Ok(PrepareMemory { unit, frame: self.frame(frames, LARGEST_FRAME)? })
+        Ok(PrepareMemory { unit, frame: frames.take(self.frame, 0)?, max_payload: MAX_PAYLOAD })
     }
 
     pub(crate) fn direct<'a>(
@@ -255,13 +234,7 @@ impl Preparing {
         Ok(PrepareDirectMemory {
             cipher: direct_memory(session)?,
             words: session.take(prepare_direct_words(rule), 0)?,
-            frame: self.frame(frames, prepare_direct_frame_bytes(rule))?,
+            part: part(frames)?,
         })
     }
-}
-
-/// The least frame of the masked method: some bodies up, a row in full down.
-const fn masked_frame<S: MaskedSet>() -> usize {
-    let (bodies, row) = (COORDINATES * body_bytes(S::N), RowForm::Full.row_bytes(S::N, S::K));
-    HEADER_BYTES + BLOCK_PREFIX_BYTES + if bodies > row { bodies } else { row }
 }

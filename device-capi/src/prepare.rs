@@ -15,10 +15,10 @@ use device_client::prepare::{PrepareEvent, prepare};
 use device_client::prepare_direct::prepare_direct;
 use device_client::store::CorrelationStore;
 use device_client::transport::{Connector, TransportError};
-use device_client::unit::MaskSource;
+use device_client::unit::UnitForm;
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
-use kernel::wire::RowForm;
+use kernel::wire::{MAX_PAYLOAD, RowForm};
 use kernel::with_masked_set;
 
 /// Writes the memory that a preparation needs; `text` is 0.
@@ -138,7 +138,14 @@ impl Call<'_> {
                     let io = link.connect().await.map_err(TransportError::Link)?;
                     let (bundle, store, entropy) = (self.bundle, &mut store, &mut entropy);
                     Ok(prepare_direct::<Set, Ring, _, _, _>(
-                        io, bundle, store, units, entropy, memory, observe,
+                        io,
+                        bundle,
+                        store,
+                        units,
+                        entropy,
+                        memory,
+                        MAX_PAYLOAD,
+                        observe,
                     )
                     .await?)
                 })
@@ -149,10 +156,10 @@ impl Call<'_> {
                     let memory = self.planned.masked::<S>(&mut session, &mut frames)?;
                     now(async {
                         let io = link.connect().await.map_err(TransportError::Link)?;
-                        let (bundle, source) = (self.bundle, MaskSource::Model);
+                        let form = UnitForm { rows: self.form, ..UnitForm::default() };
                         let (store, entropy) = (&mut store, &mut entropy);
                         Ok(prepare::<S, Ring, _, _, _>(
-                            io, bundle, store, units, source, self.form, entropy, memory, observe,
+                            io, self.bundle, store, units, form, entropy, memory, observe,
                         )
                         .await?)
                     })

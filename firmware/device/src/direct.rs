@@ -2,32 +2,28 @@
 
 use crate::failure::Failure;
 use crate::memory::Arena;
-use crate::run::Run;
+use crate::run::{PART, Run};
 use board::entropy::MachineEntropy;
-use device_client::direct::{DirectMemory, DirectSession, direct_frame_bytes};
+use device_client::direct::{DirectMemory, DirectSession};
 use kernel::params::{Direct4096, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::stream::Seed;
 
 type Set = Direct4096;
 
-/// Generates. The key and what is decrypted are in external RAM: direct mode takes more than the chip has
-/// beside everything else.
+/// Generates.
 pub(crate) async fn run(
     run: &Run<'_>,
     mut internal: Arena<'_>,
     external: &mut Arena<'_>,
 ) -> Result<(), Failure> {
-    let (config, chunk) = (run.bundle.config(), run.schedule.chunk() as usize);
     let seed = Seed::random(&mut MachineEntropy)?;
     let memory = DirectMemory {
-        words: external.take("key and residues", DirectMemory::words::<Set>())?,
-        results: external.take("results", DirectMemory::results::<Set>())?,
-        noise: internal.take("noise", Set::N)?,
+        words: internal.take("residues", DirectMemory::words::<Set>())?,
+        key: internal.take("key", Set::N)?,
     };
-    let bytes = direct_frame_bytes::<Set>(config, chunk);
-    let frames = [external.take("request", bytes)?, external.take("reply", bytes)?];
+    let part = internal.take("a part of a frame", PART)?;
     let session: DirectSession<'_, Set, Scalar> =
         DirectSession::open(run.bundle, run.schedule, run.id, seed, memory)?;
-    run.generate(session, frames, external).await
+    run.generate(session, part, external).await
 }

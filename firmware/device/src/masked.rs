@@ -2,28 +2,31 @@
 
 use crate::failure::Failure;
 use crate::memory::Arena;
-use crate::run::Run;
+use crate::run::{PART, Run};
 use board::entropy::MachineEntropy;
 use board::println;
-use device_client::masked::{MaskedSession, frame_bytes, masked_words};
-use device_client::prepare::{PrepareError, PrepareEvent, PrepareMemory, prepare};
+use device_client::masked::{MaskedSession, masked_words};
+use device_client::prepare::{
+    PrepareError, PrepareEvent, PrepareMemory, prepare, prepare_frame_bytes,
+};
 use device_client::store::{CorrelationStore, Window, WindowStore};
 use device_client::transport::TransportError;
-use device_client::unit::{MaskSource, UnitWorkspace, unit_words};
+use device_client::unit::{UnitForm, UnitWorkspace, unit_words};
 use embassy_time::{Instant, Timer};
 use kernel::model::GroupId;
 use kernel::params::{Masked256x16, ParameterSet};
 use kernel::ring::Scalar;
+use kernel::wire::MAX_PAYLOAD;
 
 /// The smallest units.
 type Set = Masked256x16;
 
+/// Keys of a unit.
+const KEYS: usize = 1;
 /// Groups of a model, at most.
 const GROUPS: usize = 129;
 /// Preparation sessions with one host before it is given up.
 const ATTEMPTS: u32 = 3;
-/// Bytes of a frame of a preparation: a row of a unit has 33,000.
-const FRAME: usize = 48 * 1024;
 
 /// Prepares and generates.
 pub(crate) async fn run(
@@ -46,12 +49,10 @@ pub(crate) async fn run(
 
     let chunk = run.schedule.chunk() as usize;
     let words = internal.take("masks and images", masked_words(config, chunk))?;
-    // Openings of a session are short, but longer than an empty frame.
-    let bytes = frame_bytes(config, chunk).max(256);
-    let frames = [internal.take("request", bytes)?, internal.take("reply", bytes)?];
+    let part = internal.take("a part of a frame", PART)?;
     let session =
         MaskedSession::open(run.bundle, &mut store, run.schedule, Set::ID, run.id, words)?;
-    run.generate(session, frames, &mut external).await
+    run.generate(session, part, &mut external).await
 }
 
 /// Prepares what the store lacks. What a broken link or a refused unit leaves lacking is asked for
@@ -62,9 +63,9 @@ async fn fetch(
     needed: u32,
     internal: &mut Arena<'_>,
 ) -> Result<(), Failure> {
-    let words = internal.take("unit", unit_words::<Set>())?;
+    let words = internal.take("unit", unit_words::<Set>(KEYS))?;
     let noise = internal.take("noise", Set::N)?;
-    let frame = internal.take("frame", FRAME)?;
+    let frame = internal.take("a part of a frame", prepare_frame_bytes::<Set>())?;
     let began = Instant::now();
     let (mut up, mut down, mut kept, mut refused) = (0, 0, 0, 0);
     let mut outcome = Ok(());
@@ -89,14 +90,14 @@ async fn fetch(
         let memory = PrepareMemory {
             unit: UnitWorkspace { words: &mut *words, noise: &mut *noise },
             frame: &mut *frame,
+            max_payload: MAX_PAYLOAD,
         };
         outcome = prepare::<Set, Scalar, _, _, _>(
             link,
             run.bundle,
             store,
             &lacking,
-            MaskSource::Model,
-            run.arguments.rows,
+            UnitForm { rows: run.arguments.rows, ..UnitForm::default() },
             &mut MachineEntropy,
             memory,
             |event| match event {

@@ -7,7 +7,7 @@ use static_cell::ConstStaticCell;
 use zeroize::Zeroize;
 
 /// Bytes of the chip's RAM for runs.
-const INTERNAL: usize = 208 * 1024;
+const INTERNAL: usize = 96 * 1024;
 
 /// Both memories, for one run after another.
 pub(crate) struct Memory {

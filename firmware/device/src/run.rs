@@ -26,6 +26,9 @@ use kernel::wire::SessionId;
 const RECEIVE: usize = 8 * 1024;
 const SEND: usize = 16 * 1024;
 
+/// Bytes of the parts in which frames pass: most requests of masked mode are one, and leave at once.
+pub(crate) const PART: usize = 4 * 1024;
+
 /// What all modes share.
 pub(crate) struct Run<'r> {
     pub(crate) bundle: &'r DeviceBundle<'r>,
@@ -66,11 +69,11 @@ pub(crate) async fn run(
 }
 
 impl Run<'_> {
-    /// The online phase, with frames of `frame_bytes`.
+    /// The online phase, with frames that pass through `part`.
     pub(crate) async fn generate<M: session::Mode>(
         &self,
         session: Session<'_, M>,
-        frames: [&mut [u8]; 2],
+        part: &mut [u8],
         external: &mut Arena<'_>,
     ) -> Result<(), Failure> {
         let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
@@ -86,10 +89,9 @@ impl Run<'_> {
         let choice = Choice::new(self.arguments.temperature, 1.0)?;
         let sampling = Sampling { choice, seed: Seed::from_bytes(seed) };
 
-        let [request, reply] = frames;
         let connector = NetConnector::new(&self.endpoint, self.arguments.pace);
         let began = Instant::now();
-        let mut client = Client::open(session, connector, request, reply).await?;
+        let mut client = Client::open(session, connector, part).await?;
         let mut shown = true;
         let outcome = generate(
             &mut decoder,
