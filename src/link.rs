@@ -79,61 +79,23 @@ impl Write for Patient {
 }
 
 /// A connection to a host, in the clear or secured.
-pub(crate) enum Link {
-    Plain(Patient),
-    Noise(Box<NoiseStream<Patient, Box<[u8]>>>),
-}
+pub(crate) type Link = link::Link<Patient, Box<[u8]>>;
 
-impl Link {
-    /// Connects to `host`, as it is to be spoken to.
-    pub(crate) async fn connect(
-        host: &Host,
-        patience: Duration,
-    ) -> Result<Self, LinkError<io::Error>> {
-        let connecting = within(CONNECT, TcpStream::connect(host.address()));
-        let stream = connecting.await.map_err(LinkError::Io)?;
-        stream.set_nodelay(true).map_err(LinkError::Io)?;
-        let stream = BufStream::with_capacity(BUFFER, BUFFER, stream);
-        let stream = Patient { stream: FromTokio::new(stream), patience };
-        match host.security() {
-            Security::Plain => Ok(Self::Plain(stream)),
-            Security::Noise { own, host } => {
-                let buffer = || vec![0; BUFFER_BYTES].into_boxed_slice();
-                let entropy = &mut SystemEntropy;
-                let shaking = NoiseStream::connect(stream, own, host, entropy, buffer(), buffer());
-                let link = timeout(CONNECT, shaking).await;
-                let link = link.unwrap_or_else(|_| Err(LinkError::Io(silent(CONNECT))))?;
-                Ok(Self::Noise(Box::new(link)))
-            }
-        }
-    }
-}
-
-impl ErrorType for Link {
-    type Error = LinkError<io::Error>;
-}
-
-impl Read for Link {
-    async fn read(&mut self, out: &mut [u8]) -> Result<usize, Self::Error> {
-        match self {
-            Self::Plain(stream) => stream.read(out).await.map_err(LinkError::Io),
-            Self::Noise(link) => link.read(out).await,
-        }
-    }
-}
-
-impl Write for Link {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
-        match self {
-            Self::Plain(stream) => stream.write(bytes).await.map_err(LinkError::Io),
-            Self::Noise(link) => link.write(bytes).await,
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), Self::Error> {
-        match self {
-            Self::Plain(stream) => stream.flush().await.map_err(LinkError::Io),
-            Self::Noise(link) => link.flush().await,
+/// Connects to `host`, as it is to be spoken to.
+pub(crate) async fn connect(host: &Host, patience: Duration) -> Result<Link, LinkError<io::Error>> {
+    let connecting = within(CONNECT, TcpStream::connect(host.address()));
+    let stream = connecting.await.map_err(LinkError::Io)?;
+    stream.set_nodelay(true).map_err(LinkError::Io)?;
+    let stream = BufStream::with_capacity(BUFFER, BUFFER, stream);
+    let stream = Patient { stream: FromTokio::new(stream), patience };
+    match host.security() {
+        Security::Plain => Ok(Link::Plain(stream)),
+        Security::Noise { own, host } => {
+            let buffer = || vec![0; BUFFER_BYTES].into_boxed_slice();
+            let entropy = &mut SystemEntropy;
+            let shaking = NoiseStream::connect(stream, own, host, entropy, buffer(), buffer());
+            let link = timeout(CONNECT, shaking).await;
+            Ok(Link::Noise(link.unwrap_or_else(|_| Err(LinkError::Io(silent(CONNECT))))?))
         }
     }
 }
@@ -150,7 +112,7 @@ mod tests {
             let address = silent.local_addr().unwrap().to_string();
             let patience = Duration::from_millis(10);
             let host = Host::new(&*address, Security::Plain);
-            let mut link = Link::connect(&host, patience).await.unwrap();
+            let mut link = connect(&host, patience).await.unwrap();
             link.write_all(b"anybody there?").await.unwrap();
             link.flush().await.unwrap();
             let LinkError::Io(error) = link.read(&mut [0]).await.unwrap_err() else { panic!() };
@@ -160,7 +122,7 @@ mod tests {
             // In a handshake as well.
             let own = SecretKey::from_bytes([1; 32]);
             let security = Security::Noise { host: own.public(), own };
-            let linked = Link::connect(&Host::new(address, security), patience).await;
+            let linked = connect(&Host::new(address, security), patience).await;
             let Err(LinkError::Io(error)) = linked else { panic!() };
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         });

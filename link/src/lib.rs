@@ -15,6 +15,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod either;
 mod error;
 mod keys;
 pub mod noise;
@@ -23,6 +24,7 @@ mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use either::Link;
 pub use error::LinkError;
 pub use keys::{KEY_BYTES, KeyError, PublicKey, SecretKey};
 pub use stream::NoiseStream;

@@ -10,7 +10,7 @@ use crate::device::BundleBytes;
 use crate::distrust::Host;
 use crate::entropy::{SystemEntropy, sampling_seed};
 use crate::interrupt::Interrupts;
-use crate::link::{Link, Security};
+use crate::link::{self, Security};
 use crate::local_host::HostThread;
 use crate::online::Run;
 use crate::progress;
@@ -237,7 +237,7 @@ impl Job<'_> {
         };
         let form = UnitForm { masks: MaskSource::Unit, rows: RowForm::Switched, keys: 1 };
         let mut store = MemoryStore::new(config);
-        let link = Link::connect(self.host, PATIENCE).await?;
+        let link = link::connect(self.host, PATIENCE).await?;
         let bar = progress::count("offline", u64::from(GROUPS_PER_LAYER));
         let (mut bytes, mut failed) = (Traffic::default(), 0);
         let (started, before) = (Instant::now(), self.clock.read());

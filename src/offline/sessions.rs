@@ -4,7 +4,7 @@ use super::plan::{Part, Plan};
 use super::{Means, Set};
 use crate::distrust::Host;
 use crate::entropy::SystemEntropy;
-use crate::link::Link;
+use crate::link::{self, Link};
 use crate::online::PART_BYTES;
 use crate::progress;
 use crate::report::Phase;
@@ -69,7 +69,7 @@ fn observe<'p>(
 }
 
 async fn connect(host: &Host) -> Result<Link> {
-    let link = Link::connect(host, PATIENCE).await;
+    let link = link::connect(host, PATIENCE).await;
     link.with_context(|| format!("connecting to {}", host.address()))
 }
 

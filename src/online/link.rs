@@ -1,5 +1,5 @@
 use crate::distrust::Host;
-use crate::link::Link;
+use crate::link::{self, Link};
 use crate::pace::Pace;
 use anyhow::{Context, Result};
 use device_client::transport::Connector;
@@ -25,7 +25,7 @@ impl<'a> TcpConnector<'a> {
     /// Connects for the first time: a host that is not there is an error at once; later the link is
     /// tried again.
     pub(super) async fn new(host: &'a Host, pace: &'a Pace) -> Result<Self> {
-        let first = Link::connect(host, PATIENCE)
+        let first = link::connect(host, PATIENCE)
             .await
             .with_context(|| format!("connecting to {}", host.address()))?;
         Ok(Self { host, first: Some(first), left: ATTEMPTS, pace })
@@ -38,7 +38,7 @@ impl Connector for TcpConnector<'_> {
     async fn connect(&mut self) -> Result<Self::Io, <Link as ErrorType>::Error> {
         match self.first.take() {
             Some(link) => Ok(link),
-            None => Link::connect(self.host, PATIENCE).await,
+            None => link::connect(self.host, PATIENCE).await,
         }
     }
 

@@ -3,6 +3,7 @@
 //! | word | what it says |
 //! |---|---|
 //! | `host=10.0.2.100:7777` | where the host is |
+//! | `host-key=HEX`, `device-key=HEX` | the host's public key and the device's own secret one, for Noise; without both, in the clear |
 //! | `mode=masked` | `masked` or `direct` |
 //! | `prompt=1,2,3` | token ids |
 //! | `tokens=16` | tokens to generate |
@@ -20,6 +21,7 @@ use device_client::net::Limits;
 use embassy_net::{IpAddress, IpEndpoint, Ipv4Address};
 use embassy_time::Duration;
 use kernel::wire::RowForm;
+use link::{PublicKey, SecretKey};
 
 /// Tokens of a prompt, at most.
 const LONGEST_PROMPT: usize = 256;
@@ -34,6 +36,8 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) host: IpEndpoint,
+    pub(crate) host_key: Option<PublicKey>,
+    pub(crate) device_key: Option<SecretKey>,
     pub(crate) mode: Mode,
     pub(crate) prompt: heapless::Vec<u32, LONGEST_PROMPT>,
     pub(crate) tokens: u32,
@@ -52,6 +56,8 @@ impl Arguments {
     pub(crate) fn parse(line: &str) -> Result<Self, Failure> {
         let mut found = Self {
             host: (Ipv4Address::UNSPECIFIED, 0).into(),
+            host_key: None,
+            device_key: None,
             mode: Mode::Masked,
             prompt: heapless::Vec::new(),
             tokens: 16,
@@ -79,6 +85,8 @@ impl Arguments {
                 let address = IpAddress::Ipv4(parse(address)?);
                 self.host = IpEndpoint::new(address, parse(port)?);
             }
+            "host-key" => self.host_key = Some(parse(value)?),
+            "device-key" => self.device_key = Some(SecretKey::from_hex(value).ok()?),
             "mode" => {
                 self.mode = match value {
                     "masked" => Mode::Masked,

@@ -11,6 +11,7 @@ use device_client::session::SessionError;
 use device_client::store::StoreError;
 use kernel::bundle::BundleError;
 use kernel::schedule::ScheduleError;
+use link::LinkError;
 
 /// Why a run ended early.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -34,9 +35,9 @@ pub(crate) enum Failure {
     #[error("the store: {0}")]
     Store(#[from] StoreError),
     #[error("preparing correlations failed: {0}")]
-    Prepare(#[from] PrepareError<NetError>),
+    Prepare(#[from] PrepareError<LinkError<NetError>>),
     #[error("the session ended early: {0}")]
-    Client(#[from] ClientError<NetError>),
+    Client(#[from] ClientError<LinkError<NetError>>),
     #[error("{0}")]
     Decoder(#[from] DecoderError),
     #[error("the host was caught cheating: {failed} checks failed, and nothing of it is shown")]
@@ -67,8 +68,8 @@ impl Failure {
     }
 }
 
-impl From<GenerateError<ClientError<NetError>>> for Failure {
-    fn from(error: GenerateError<ClientError<NetError>>) -> Self {
+impl From<GenerateError<ClientError<LinkError<NetError>>>> for Failure {
+    fn from(error: GenerateError<ClientError<LinkError<NetError>>>) -> Self {
         match error {
             GenerateError::Products(error) => error.into(),
             GenerateError::Decoder(error) => error.into(),

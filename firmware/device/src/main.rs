@@ -14,6 +14,7 @@ mod masked;
 mod memory;
 mod network;
 mod run;
+mod secure;
 
 use arguments::Arguments;
 use board::{println, semihosting, stack};

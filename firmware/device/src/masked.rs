@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::memory::Arena;
 use crate::run::{PART, Run};
+use crate::secure;
 use board::entropy::MachineEntropy;
 use board::println;
 use device_client::masked::{MaskedSession, masked_words};
@@ -80,7 +81,7 @@ async fn fetch(
             println!("preparing again: {} units are missing", lacking.len());
             Timer::after(run.arguments.limits.pause).await;
         }
-        let link = match run.endpoint.connect().await {
+        let link = match secure::connect(&run.endpoint, run.security).await {
             Ok(link) => link,
             Err(error) => {
                 outcome = Err(PrepareError::Transport(TransportError::Link(error)));

@@ -3,6 +3,7 @@
 use crate::arguments::{Arguments, Mode};
 use crate::failure::Failure;
 use crate::memory::{Arena, Memory};
+use crate::secure::{SecureConnector, Security};
 use crate::{direct, masked};
 use board::entropy::MachineEntropy;
 use board::{print, println};
@@ -12,7 +13,7 @@ use device_client::decoder::Decoder;
 use device_client::direct::direct_fitting_chunk;
 use device_client::generate::{Event, Sampling, generate};
 use device_client::masked::fitting_chunk;
-use device_client::net::{Endpoint, NetConnector};
+use device_client::net::Endpoint;
 use device_client::session::{self, Session};
 use embassy_net::Stack;
 use embassy_time::Instant;
@@ -35,6 +36,7 @@ pub(crate) struct Run<'r> {
     pub(crate) arguments: &'r Arguments,
     pub(crate) schedule: Schedule,
     pub(crate) endpoint: Endpoint<'r>,
+    pub(crate) security: Security<'r>,
     pub(crate) id: SessionId,
 }
 
@@ -59,9 +61,10 @@ pub(crate) async fn run(
     let receive = internal.take("received", RECEIVE)?;
     let send = internal.take("to send", SEND)?;
     let endpoint = Endpoint::new(stack, arguments.host, receive, send, arguments.limits);
+    let security = Security::new(arguments.device_key.as_ref(), arguments.host_key.as_ref())?;
     let mut id = SessionId([0; 16]);
     MachineEntropy.fill(&mut id.0)?;
-    let run = Run { bundle, arguments, schedule, endpoint, id };
+    let run = Run { bundle, arguments, schedule, endpoint, security, id };
     match arguments.mode {
         Mode::Masked => masked::run(&run, internal, external).await,
         Mode::Direct => direct::run(&run, internal, &mut external).await,
@@ -89,7 +92,7 @@ impl Run<'_> {
         let choice = Choice::new(self.arguments.temperature, 1.0)?;
         let sampling = Sampling { choice, seed: Seed::from_bytes(seed) };
 
-        let connector = NetConnector::new(&self.endpoint, self.arguments.pace);
+        let connector = SecureConnector::new(&self.endpoint, self.security, self.arguments.pace);
         let began = Instant::now();
         let mut client = Client::open(session, connector, part).await?;
         let mut shown = true;
