@@ -2,12 +2,16 @@
 
 use crate::meter::{Memory, Meter, N, RUNS, Varies, public, report, secret};
 use bytemuck::cast_slice_mut;
-use kernel::direct::{decrypt_switched_into, evaluation_key_body_into};
+use kernel::direct::{
+    TernaryKey, decrypt_switched_into, encrypt_limb_into, evaluation_key_limb_into, key_coordinate,
+};
 use kernel::galois::Automorphism;
-use kernel::glwe::{EncryptScratch, SecretKey, encrypt_seeded_into};
 use kernel::params::{Direct4096 as Set, Limbs, ParameterSet};
 use kernel::ring::Scalar;
-use kernel::stream::{Label, one_time_mask};
+use kernel::stream::{Label, centred_binomial, one_time_mask};
+
+/// Limbs of the modulus.
+const LIMBS: usize = <Set as ParameterSet>::Chain::COUNT;
 
 pub(crate) fn measure(meter: Meter, memory: &mut Memory) {
     let mut counts = [[0; RUNS]; 4];
@@ -15,41 +19,46 @@ pub(crate) fn measure(meter: Meter, memory: &mut Memory) {
         let seed = secret(run);
         one_time_mask(&seed.derive(Label::OneTimeMask), 0, 0, &mut memory.message);
         let mut key = None;
-        let words = &mut memory.key[..SecretKey::<Set>::WORDS];
+        let coefficients = &mut cast_slice_mut::<u32, i8>(&mut memory.key)[..N];
         counts[0][run] =
-            meter.count(|| key = SecretKey::<Set>::generate::<Scalar>(&seed, words).ok());
+            meter.count(|| key = TernaryKey::<Set>::generate(&seed, coefficients).ok());
         let Some(key) = key else { panic!("the lengths are those of the set") };
 
-        let (mask, noise) = memory.scratch.split_at_mut(N);
-        let mut scratch = EncryptScratch { mask, noise: &mut cast_slice_mut(noise)[..N] };
+        let (residues, rest) = memory.scratch.split_at_mut(N);
+        let noise = &mut cast_slice_mut::<u32, i8>(rest)[..N];
         let mut done = Ok(());
-        counts[1][run] = meter.count(|| {
-            let body = &mut memory.row[..Set::BODY_WORDS];
-            let message = &memory.message;
-            done = encrypt_seeded_into::<Set, Scalar>(
-                &key,
-                &seed,
-                &public(),
-                5,
-                message,
-                body,
-                &mut scratch,
-            );
-        });
-        assert_eq!(done, Ok(()));
-
-        let sigma = Automorphism::new(N, 5);
-        for limb in 0..<Set as ParameterSet>::Chain::COUNT {
-            counts[2][run] += meter.count(|| {
-                done = evaluation_key_body_into::<Set, Scalar>(
+        counts[1][run] = meter.count(|| centred_binomial(&seed, 5, noise));
+        for limb in 0..LIMBS {
+            let body = &mut memory.row[..N];
+            body.copy_from_slice(&memory.message);
+            counts[1][run] += meter.count(|| {
+                done = encrypt_limb_into::<Set, Scalar>(
                     &key,
-                    &seed,
+                    &public(),
+                    5,
+                    limb,
+                    noise,
+                    body,
+                    residues,
+                );
+            });
+            assert_eq!(done, Ok(()));
+        }
+
+        let (sigma, element) = (Automorphism::new(N, 5), 4);
+        let coordinate = key_coordinate::<Set>(sigma, element);
+        counts[2][run] = meter.count(|| centred_binomial(&seed, coordinate, noise));
+        for limb in 0..LIMBS {
+            counts[2][run] += meter.count(|| {
+                done = evaluation_key_limb_into::<Set, Scalar>(
+                    &key,
                     &public(),
                     sigma,
-                    4,
+                    element,
                     limb,
+                    noise,
                     &mut memory.row[..N],
-                    &mut scratch,
+                    residues,
                 );
             });
             assert_eq!(done, Ok(()));
@@ -62,7 +71,7 @@ pub(crate) fn measure(meter: Meter, memory: &mut Memory) {
         let bodies = &mut bodies[..256];
         bodies.iter_mut().for_each(|word| *word >>= 64 - 36);
         let message = &mut memory.message[..256];
-        let scratch = &mut memory.scratch[..2 * N];
+        let scratch = &mut memory.scratch[..3 * N];
         counts[3][run] = meter.count(|| {
             done =
                 decrypt_switched_into::<Set, Scalar>(&key, mask, bodies, 0..256, message, scratch);

@@ -2,14 +2,13 @@
 
 use crate::meter::{Memory, Meter, RUNS, Varies, public, report, secret};
 use bytemuck::cast_slice_mut;
-use kernel::glwe::{
-    EncryptScratch, SecretKey, decrypt_into, decrypt_switched_row_into, encrypt_seeded_into,
-};
+use kernel::glwe::{EncryptScratch, RowDecryptor, SecretKey, encrypt_seeded_into};
 use kernel::params::{
     Masked256x16, Masked512x8, Masked1024x4, Masked2048x2, Masked4096x1, MaskedSet,
 };
 use kernel::ring::Scalar;
 use kernel::stream::{Label, one_time_mask};
+use kernel::wire::RowForm;
 
 pub(crate) fn measure(meter: Meter, memory: &mut Memory) {
     set::<Masked256x16>(meter, memory);
@@ -53,13 +52,18 @@ fn set<S: MaskedSet>(meter: Meter, memory: &mut Memory) {
         let row = &mut memory.row[..2 * S::LIMB_WORDS];
         one_time_mask(&secret(run + 1), 0, 0, row);
         row.iter_mut().for_each(|word| *word &= (1 << 27) - 1);
-        let scratch = &mut memory.scratch[..S::N];
-        counts[2][run] =
-            meter.count(|| done = decrypt_into::<S, Scalar>(&key, row, message, scratch));
-        assert_eq!(done, Ok(()));
-        counts[3][run] = meter
-            .count(|| done = decrypt_switched_row_into::<S, Scalar>(&key, row, message, scratch));
-        assert_eq!(done, Ok(()));
+        for (form, counts) in [RowForm::Full, RowForm::Switched].into_iter().zip(&mut counts[2..]) {
+            let sums = &mut memory.scratch[..RowDecryptor::<S>::words(1)];
+            let Ok(mut decryptor) = RowDecryptor::<S>::new(form, 1, sums) else {
+                panic!("the lengths are those of the set")
+            };
+            for polynomial in row.chunks_exact_mut(S::N) {
+                counts[run] +=
+                    meter.count(|| done = decryptor.absorb::<Scalar>([&key], polynomial));
+                assert_eq!(done, Ok(()));
+            }
+            assert!(decryptor.messages().is_some());
+        }
     }
     let names = ["key", "encrypt", "decrypt_full", "decrypt_switched"];
     for (name, counts) in names.into_iter().zip(counts) {
