@@ -1,10 +1,10 @@
-use crate::device::{link, now};
+use crate::device::{Link, link, now};
 use core::convert::Infallible;
 use embedded_io_async::{Read, Write};
 use kernel::stream::Entropy;
 use link::noise::{REPLY_BYTES, Responder};
 use link::record::RECORD_BYTES;
-use link::{NoiseStream, SecretKey};
+use link::{LinkError, NoiseStream, SecretKey};
 
 /// Bytes that are always the same: then a recording is good once more.
 struct Always(u8);
@@ -17,6 +17,8 @@ impl Entropy for Always {
         Ok(())
     }
 }
+
+type Stream<'l> = NoiseStream<&'l mut Link, Vec<u8>>;
 
 const DEVICE: [u8; 32] = [1; 32];
 const HOST: [u8; 32] = [2; 32];
@@ -55,15 +57,16 @@ pub fn noise(data: &[u8]) {
     assert!(RECORDS.contains(&heard.len()), "a part of a record");
 }
 
+async fn connect(line: &mut Link) -> Result<Stream<'_>, LinkError<Infallible>> {
+    let (own, to) = (SecretKey::from_bytes(DEVICE), SecretKey::from_bytes(HOST).public());
+    NoiseStream::connect(line, &own, &to, &mut Always(10), buffer(), buffer()).await
+}
+
 /// A handshake and records that are accepted.
 pub(crate) fn good() -> Vec<u8> {
-    let (device, host) = (SecretKey::from_bytes(DEVICE), SecretKey::from_bytes(HOST));
+    let host = SecretKey::from_bytes(HOST);
     // The answer follows from the request, which the device says first whatever it hears.
     let mut line = link(Vec::new());
-    let connect = |line| async {
-        let (own, to, mut always) = (&device, host.public(), Always(10));
-        NoiseStream::connect(line, own, &to, &mut always, buffer(), buffer()).await
-    };
     assert!(now(connect(&mut line)).is_err());
     let request = line.said.last_chunk().unwrap();
     let ephemeral = SecretKey::from_bytes([20; 32]);

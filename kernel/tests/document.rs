@@ -77,7 +77,7 @@ fn longer_varints_are_read_and_trailing_bytes_are_not() {
         assert_eq!(decode_body::<Fault>(bytes), Ok(busy), "{bytes:x?}");
     }
     let six = [0x83, 0x80, 0x80, 0x80, 0x80, 0];
-    for bytes in [&six[..], &[0x83, 0x80, 0x80, 0x80, 0x10], &[3, 0], &[7], &[]] {
+    for bytes in [&six[..], &[0x83, 0x80, 0x80, 0x80, 0x10], &[3, 0], &[8], &[]] {
         assert_eq!(decode_body::<Fault>(bytes), Err(WireError::Body), "{bytes:x?}");
     }
 }

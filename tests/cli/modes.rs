@@ -134,7 +134,7 @@ fn lies_are_remembered_in_any_mode_and_however_the_session_ends() {
     generate(&bundles, &liar, "masked").failed(3, &["the host's answers are wrong: "]);
     generate(&bundles, &liar, "direct").failed(1, &["only masked mode may be used with it"]);
     let said = ["only masked mode may be used with it"];
-    generate(&bundles, "example.ORG", "direct").failed(1, &said);
+    generate(&bundles, "example.ORG", "direct --plain").failed(1, &said);
 
     // A lie, and in the frame after it a number that is not due.
     let twofold: Spoil = |frame| {

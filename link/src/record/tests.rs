@@ -54,6 +54,11 @@ fn records_come_whole_in_order_and_once() {
     ] {
         assert_eq!(opened(&wrong), Err(RecordError::Changed));
     }
+    // A record without anything from somebody who has the key: no work for nothing.
+    let mut empty = [0; 18];
+    empty[0] = 16;
+    Direction::at(KEY, 0).seal(&mut empty[2..], 0).unwrap();
+    assert_eq!(opened(&empty), Err(RecordError::Changed));
     for end in 1..a.len() {
         assert_eq!(opened(&a[..end]), Err(RecordError::Truncated));
     }
