@@ -92,7 +92,7 @@ fn page(lines: &[Line<'_>]) -> Result<String> {
         One ciphertext is one coordinate of the masks of N tokens, one row is one output of N tokens.\n\n\
         | N | K | a unit's key | encrypt one | decrypt a full row | decrypt a switched row | encrypt and decrypt, full | switched |\n\
         |---|---|---|---|---|---|---|---|\n";
-    for n in [256, 512, 1024, 2048, 4096] {
+    for n in [256_u32, 512, 1024, 2048, 4096] {
         let k = find("encrypt", n)?.k;
         let [encrypt, full, switched] =
             ["encrypt", "decrypt_full", "decrypt_switched"].map(|name| count(name, n));
@@ -124,7 +124,7 @@ fn page(lines: &[Line<'_>]) -> Result<String> {
 
     page += "\n## Transforms\n\nForward and inverse; by butterfly in brackets.\n\n\
         | N | modulo t | modulo Delta | modulo p26, p25 |\n|---|---|---|---|\n";
-    for n in [256, 512, 1024, 2048, 4096] {
+    for n in [256_u32, 512, 1024, 2048, 4096] {
         write!(page, "| {n} |")?;
         let butterflies = f64::from(n / 2 * n.ilog2());
         for prime in ["t", "delta", "p26"] {
