@@ -104,7 +104,7 @@ pub fn forward<P: Prime>(polynomial: &mut [u32]) {
     if is_lazy(P::BITS) {
         layers::forward(const { Lazy::new::<P>() }, P::FACTORS, polynomial);
     } else {
-        layers::forward(const { Canonical::new::<P>() }, P::FACTORS, polynomial);
+        layers::forward(Canonical::<P>::new(), P::FACTORS, polynomial);
     }
 }
 
@@ -127,6 +127,6 @@ pub fn inverse<P: Prime>(polynomial: &mut [u32]) {
     if is_lazy(P::BITS) {
         layers::inverse(const { Lazy::new::<P>() }, P::FACTORS, scale, polynomial);
     } else {
-        layers::inverse(const { Canonical::new::<P>() }, P::FACTORS, scale, polynomial);
+        layers::inverse(Canonical::<P>::new(), P::FACTORS, scale, polynomial);
     }
 }

@@ -136,6 +136,13 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
         (x as u32).wrapping_add(Self::VALUE & (x >> 31) as u32)
     }
 
+    /// The residue of any `x`, at once where the prime is above all of them.
+    #[inline(always)]
+    #[must_use]
+    fn from_i8(x: i8) -> u32 {
+        if Self::VALUE > 1 << 7 { Self::from_i32(x.into()) } else { Self::from_i64(x.into()) }
+    }
+
     /// The residue of any `x`.
     #[inline(always)]
     #[must_use]

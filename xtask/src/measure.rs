@@ -92,7 +92,7 @@ fn page(lines: &[Line<'_>]) -> Result<String> {
         One ciphertext is one coordinate of the masks of N tokens, one row is one output of N tokens.\n\n\
         | N | K | a unit's key | encrypt one | decrypt a full row | decrypt a switched row | encrypt and decrypt, full | switched |\n\
         |---|---|---|---|---|---|---|---|\n";
-    for n in [256, 512, 1024, 2048, 4096] {
+    for n in [256_u32, 512, 1024, 2048, 4096] {
         let k = find("encrypt", n)?.k;
         let [encrypt, full, switched] =
             ["encrypt", "decrypt_full", "decrypt_switched"].map(|name| count(name, n));
@@ -164,7 +164,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i != 0 && (digits.len() - i) % 3 == 0 {
+        if i != 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

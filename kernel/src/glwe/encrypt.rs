@@ -78,7 +78,7 @@ impl<S: ParameterSet, R: RingOps> LimbVisitor for Encrypt<'_, '_, S, R> {
     fn limb<P: Prime>(&mut self, index: usize) {
         let body = &mut self.body[index * S::N..][..S::N];
         for (b, &e) in body.iter_mut().zip(self.noise) {
-            *b = P::from_i64(i64::from(e));
+            *b = P::from_i8(e);
         }
         S::encode_assign::<P>(self.message, body);
         R::ntt_forward::<P>(body);

@@ -21,7 +21,7 @@ impl KeyBlock<'_> {
     /// expanded at a time.
     pub(crate) fn body_into<P: Prime, R: RingOps>(&self, body: &mut [u32], mask: &mut [u32]) {
         for (b, &e) in body.iter_mut().zip(self.noise) {
-            *b = P::from_i64(i64::from(e));
+            *b = P::from_i8(e);
         }
         R::ntt_forward::<P>(body);
         if self.factor != 0 {

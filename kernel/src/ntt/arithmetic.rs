@@ -4,6 +4,7 @@
 //! narrow one. Source: Montgomery, "Modular multiplication without trial division" (1985).
 
 use crate::prime::Prime;
+use core::marker::PhantomData;
 
 /// Which integers stand for a residue between the layers of a transform.
 ///
@@ -46,46 +47,37 @@ const fn high(x: u64) -> u32 {
     (x >> u32::BITS) as u32
 }
 
-/// `x` or `x + p`, with p where a subtraction has borrowed.
-#[inline(always)]
-fn add_where(borrow: bool, x: u32, p: u32) -> u32 {
-    x.wrapping_add(p & u32::from(borrow).wrapping_neg())
-}
-
 /// Canonical residues throughout, modulo any odd p.
+///
+/// Of a type, not of a value: where p is no constant, compilers turn masks of borrows into branches.
 #[derive(Clone, Copy)]
-pub(super) struct Canonical {
-    p: u32,
-    /// `1 / p` modulo `2^32`.
-    inverse: u32,
-}
+pub(super) struct Canonical<P>(PhantomData<P>);
 
-impl Canonical {
-    pub(super) const fn new<P: Prime>() -> Self {
-        Self { p: P::VALUE, inverse: inverse_of_odd(P::VALUE) }
+impl<P: Prime> Canonical<P> {
+    pub(super) const fn new() -> Self {
+        Self(PhantomData)
     }
 }
 
-impl Arithmetic for Canonical {
+impl<P: Prime> Arithmetic for Canonical<P> {
     #[inline(always)]
     fn mul(self, x: u32, w: u32) -> u32 {
         let product = u64::from(x) * u64::from(w);
-        let m = (product as u32).wrapping_mul(self.inverse);
+        let m = (product as u32).wrapping_mul(const { inverse_of_odd(P::VALUE) });
         // The lower halves of the product and of m p are the same.
-        self.sub::<1>(high(product), high(u64::from(m) * u64::from(self.p)))
+        P::sub(high(product), high(u64::from(m) * u64::from(P::VALUE)))
     }
 
     #[inline(always)]
     fn add(self, x: u32, y: u32) -> u32 {
         // x + y - p, which carries exactly if it is not negative.
-        let (sum, carry) = x.wrapping_sub(self.p).overflowing_add(y);
-        add_where(!carry, sum, self.p)
+        let (sum, carry) = x.wrapping_sub(P::VALUE).overflowing_add(y);
+        sum.wrapping_add(P::VALUE & u32::from(!carry).wrapping_neg())
     }
 
     #[inline(always)]
     fn sub<const MULTIPLE: u32>(self, x: u32, y: u32) -> u32 {
-        let (difference, borrow) = x.overflowing_sub(y);
-        add_where(borrow, difference, self.p)
+        P::sub(x, y)
     }
 
     #[inline(always)]
@@ -145,7 +137,8 @@ impl Arithmetic for Lazy {
 
     #[inline(always)]
     fn canonical(self, x: u32) -> u32 {
-        let (difference, borrow) = x.overflowing_sub(self.p);
-        add_where(borrow, difference, self.p)
+        // Below 2 p, which is far below 2^31.
+        let difference = x.wrapping_sub(self.p);
+        difference.wrapping_add(self.p & ((difference as i32) >> 31) as u32)
     }
 }

@@ -15,6 +15,7 @@ fn laws<P: Prime>(a: u32, b: u32, c: u32, wide: u64, signed: i64) {
     assert_eq!(u64::from(P::neg(a)), (p - wa) % p);
     assert_eq!(u64::from(P::reduce(wide)), wide % p);
     assert_eq!(i64::from(P::from_i64(signed)), signed.rem_euclid(p as i64));
+    assert_eq!(i64::from(P::from_i8(signed as i8)), i64::from(signed as i8).rem_euclid(p as i64));
     assert_eq!(P::mul(a, P::add(b, c)), P::add(P::mul(a, b), P::mul(a, c)));
     assert_eq!(P::mul(P::mul(a, b), c), P::mul(a, P::mul(b, c)));
     assert_eq!(P::add(a, P::neg(a)), 0);
