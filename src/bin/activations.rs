@@ -2,7 +2,7 @@
 //! before a matrix. Whoever looks for them in what a device sends knows what to look for.
 //!
 //! ```text
-//! cargo run --release --features activations --bin activations -- HOST_DIR DEVICE_DIR TOKEN,TOKEN,... COUNT CHUNK
+//! cargo run --release --features activations --bin activations -- HOST_DIR DEVICE_DIR TOKEN,TOKEN,... COUNT CHUNK TEMPERATURE SEED
 //! ```
 //! writes them to stdout, 32-bit integers, little-endian, in the order of the products.
 
@@ -39,8 +39,8 @@ impl Multiply for Recorded<'_> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [host, device, prompt, tokens, chunk] = arguments.as_slice() else {
-        anyhow::bail!("wanted: HOST_DIR DEVICE_DIR TOKEN,TOKEN,... COUNT CHUNK");
+    let [host, device, prompt, tokens, chunk, temperature, seed] = arguments.as_slice() else {
+        anyhow::bail!("wanted: HOST_DIR DEVICE_DIR TOKEN,TOKEN,... COUNT CHUNK TEMPERATURE SEED");
     };
     let weights = HostBundle::open(Path::new(host))?;
     let file = std::fs::read(Path::new(device).join("device.bundle"))?;
@@ -60,7 +60,11 @@ async fn main() -> Result<()> {
     let length = Decoder::workspace_len(config, context, chunk);
     let (mut floats, mut integers) = (vec![0.0; length.floats], vec![0; length.integers]);
     let mut decoder = Decoder::new(&bundle, context, chunk, &mut floats, &mut integers)?;
-    let sampling = Sampling { choice: Choice::new(0.0, 1.0)?, seed: Seed::from_bytes([0; 32]) };
+    // As `subrosa generate` makes it of its number.
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.parse::<u64>()?.to_le_bytes());
+    let choice = Choice::new(temperature.parse()?, 1.0)?;
+    let sampling = Sampling { choice, seed: Seed::from_bytes(bytes) };
     let mut indices = vec![0; config.vocab as usize];
     let mut products = Recorded { products: PlainProducts::new(&weights), activations: Vec::new() };
     generate(&mut decoder, &schedule, &prompt, &sampling, &mut indices, &mut products, |_| {})

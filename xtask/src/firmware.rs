@@ -10,6 +10,7 @@ pub(crate) mod qemu;
 mod trials;
 
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Result, ensure};
 use party::Party;
@@ -22,6 +23,7 @@ const STACK_OVERFLOW: i32 = 103;
 
 /// Builds the firmware, runs it against a host on this machine, and writes down what it takes.
 pub(crate) fn check() -> Result<()> {
+    // Also where this step is run alone.
     packages::install()?;
     build::lint()?;
     let programs = build::build()?;
@@ -36,15 +38,27 @@ pub(crate) fn check() -> Result<()> {
     let activations = party.activations()?;
     let trials = Trials { party: &party, program: programs.join("device"), folder: &folder };
     trials.full_store()?;
-    let masked = trials.ordinary("masked", &activations)?;
-    let direct = trials.ordinary("direct", &activations)?;
-    trials.cable()?;
-    trials.reset()?;
-    trials.liar()?;
-    trials.liar_direct()?;
-    trials.silent()?;
+    // Two at a time: they wait for their networks as much as they compute.
+    let (runs, faults) = thread::scope(|scope| {
+        let runs = scope.spawn(|| -> Result<_> {
+            let masked = trials.ordinary("masked", &activations)?;
+            let direct = trials.ordinary("direct", &activations)?;
+            trials.reset()?;
+            Ok([("masked", masked), ("direct", direct)])
+        });
+        let faults = scope.spawn(|| {
+            trials.silent()?;
+            trials.cable()?;
+            trials.liar_direct()?;
+            trials.liar()
+        });
+        (runs.join(), faults.join())
+    });
+    let lost = |_| anyhow::anyhow!("a trial panicked");
+    faults.map_err(lost)??;
+    let runs = runs.map_err(lost)??;
 
-    let table = memory::table(&trials.program, &[("masked", masked), ("direct", direct)])?;
+    let table = memory::table(&trials.program, &runs)?;
     let file = folder.with_file_name("memory.md");
     std::fs::write(&file, &table)?;
     println!("{table}\nwritten to {}", file.display());

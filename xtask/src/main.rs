@@ -1,6 +1,5 @@
 //! The commands of the workshop. `cargo xtask test` runs everything that a change has to pass;
-//! every step of it is also a command of its own. `firmware`, `measure` and `interop` are not
-//! steps of it.
+//! every step of it is also a command of its own. `measure`, `c-header` and `interop` are not steps of it.
 
 mod bare_metal;
 mod c_api;
@@ -28,7 +27,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every step below but firmware and interop in this order, and stop at the first that fails
+    /// Run every step below but interop in this order, and stop at the first that fails
     Test {
         /// Run the steps after a failed one too, and report them all
         #[arg(long)]

@@ -80,6 +80,9 @@ const HOST: Ipv4Address = Ipv4Address::new(192, 168, 7, 1);
 const DEVICE: Ipv4Address = Ipv4Address::new(192, 168, 7, 2);
 const PORT: u16 = 7777;
 
+/// Nothing here takes longer on a machine that is busy otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 fn stack<'d>(
     address: Ipv4Address,
     receives: &Rc<RefCell<Wire>>,
@@ -114,9 +117,9 @@ fn run<T>(
         host(there).await;
         core::future::pending::<()>().await;
     };
-    match block_on(select(device, select3(network, host, core::future::pending::<()>()))) {
+    match block_on(select(device, select3(network, host, Timer::after(PATIENCE)))) {
         Either::First(result) => result,
-        Either::Second(_) => panic!("the network ended"),
+        Either::Second(_) => panic!("the device did not come to an end"),
     }
 }
 
@@ -174,10 +177,14 @@ fn a_host_that_falls_silent_is_a_broken_link() {
         socket.accept(PORT).await.unwrap();
         core::future::pending().await
     };
-    run(short(), silent, async |endpoint| {
-        let mut link = endpoint.connect().await.unwrap();
-        assert_eq!(link.read(&mut [0]).await, Err(NetError::Silent));
-    });
+    let short_link =
+        Limits { wait: Duration::from_secs(3600), link: Duration::from_millis(200), ..short() };
+    for (limits, expected) in [(short(), NetError::Silent), (short_link, NetError::Slow)] {
+        run(limits, silent, async |endpoint| {
+            let mut link = endpoint.connect().await.unwrap();
+            assert_eq!(link.read(&mut [0]).await, Err(expected));
+        });
+    }
 }
 
 #[test]
@@ -217,6 +224,22 @@ fn a_host_that_lets_bytes_drip_does_not_hold_the_device() {
         }
     });
     assert_eq!(error, NetError::Slow);
+}
+
+/// Also one whose bytes are always there.
+#[test]
+fn a_link_ends_at_its_limit() {
+    let limits =
+        Limits { wait: Duration::from_secs(20), link: Duration::from_millis(200), ..short() };
+    run(limits, echo, async |endpoint| {
+        let mut link = endpoint.connect().await.unwrap();
+        link.write_all(&[7; 64]).await.unwrap();
+        assert_eq!(link.read(&mut [0; 16]).await, Ok(16));
+        Timer::at(link.ends).await;
+        assert_eq!(link.read(&mut [0; 16]).await, Err(NetError::Slow));
+        assert_eq!(link.write(&[7]).await, Err(NetError::Slow));
+        assert_eq!(link.flush().await, Err(NetError::Slow));
+    });
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(crate) struct Setup<'s> {
 pub(crate) struct Machine {
     child: Child,
     printed: Arc<Mutex<String>>,
+    reader: thread::JoinHandle<()>,
     control: u16,
 }
 
@@ -78,14 +79,14 @@ impl Machine {
         let mut stdout = child.stdout.take().context("no standard output")?;
         let printed = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&printed);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = stdout.read(&mut bytes) {
                 let text = String::from_utf8_lossy(&bytes[..count]);
                 sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
             }
         });
-        Ok(Self { child, printed, control })
+        Ok(Self { child, printed, reader, control })
     }
 
     /// What it has printed so far.
@@ -110,9 +111,8 @@ impl Machine {
     pub(crate) fn finish(mut self) -> Result<Ended> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                // What it printed last is on its way through the pipe.
-                thread::sleep(Duration::from_millis(50));
+            // What it printed last may be on its way through the pipe.
+            if let (Some(status), true) = (self.child.try_wait()?, self.reader.is_finished()) {
                 return Ok(Ended { code: status.code(), printed: self.printed() });
             }
             ensure!(Instant::now() < deadline, "the device does not end:\n{}", self.printed());

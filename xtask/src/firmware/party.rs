@@ -16,6 +16,9 @@ const MODEL: &str = "models/demo";
 pub(crate) const PROMPT: &str = "Please dim the living room lights to thirty percent";
 pub(crate) const TOKENS: u32 = 16;
 pub(crate) const CHUNK: u32 = 8;
+/// Of the choice of tokens.
+pub(crate) const TEMPERATURE: &str = "0.7";
+pub(crate) const SEED: u64 = 20;
 
 /// A served model, and what the desktop makes of it.
 pub(crate) struct Party {
@@ -77,6 +80,7 @@ impl Party {
         let report = shell::output(
             shell::command(&self.program)
                 .args(["generate", "--json", "--prompt", PROMPT, "--tokens", &TOKENS.to_string()])
+                .args(["--temperature", TEMPERATURE, "--seed", &SEED.to_string()])
                 .args(["--host", &format!("127.0.0.1:{}", self.port), "--model"])
                 .arg(self.folder.join("device"))
                 // It remembers devices of its own.
@@ -106,6 +110,7 @@ impl Party {
         let mut command = shell::command(self.program.with_file_name("activations"));
         command.args([self.folder.join("host"), self.folder.join("device")]);
         command.arg(list(&self.prompt)).args([TOKENS.to_string(), CHUNK.to_string()]);
+        command.args([TEMPERATURE, &SEED.to_string()]);
         command.stderr(Stdio::inherit());
         let output = command.output()?;
         ensure!(output.status.success(), "the run in the clear failed: {}", output.status);

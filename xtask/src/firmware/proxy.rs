@@ -24,7 +24,7 @@ pub(crate) struct Deed {
 pub(crate) enum How {
     /// The first residue is another one.
     Lie,
-    /// The first number has another lowest bit.
+    /// A bit in the middle is another one.
     FlipBit,
     /// From this frame on nothing comes any more on its connection.
     Stall,
@@ -90,11 +90,16 @@ fn answers(
 }
 
 fn change(how: How, header: &mut [u8; HEADER_BYTES], payload: &mut [u8]) {
-    let numbers = payload.get_mut(BLOCK_PREFIX_BYTES..).unwrap_or_default();
-    match (how, numbers.split_first_chunk_mut::<4>()) {
-        (How::Lie, Some((word, _))) => *word = T::add(u32::from_le_bytes(*word), 1).to_le_bytes(),
-        (How::FlipBit, Some((word, _))) => word[0] ^= 1,
-        (How::Babble, _) => header[4] ^= 0x40,
-        _ => {}
+    let middle = payload.len() / 2;
+    match how {
+        How::Lie => {
+            let numbers = payload.get_mut(BLOCK_PREFIX_BYTES..).unwrap_or_default();
+            if let Some((word, _)) = numbers.split_first_chunk_mut::<4>() {
+                *word = T::add(u32::from_le_bytes(*word), 1).to_le_bytes();
+            }
+        }
+        How::FlipBit => payload.iter_mut().skip(middle).take(1).for_each(|byte| *byte ^= 1),
+        How::Babble => header[4] ^= 0x40,
+        How::Stall => {}
     }
 }

@@ -8,7 +8,7 @@ use kernel::wire::FrameType;
 
 use super::capture::{Capture, NEEDLE, Needles};
 use super::machine::{Ended, Machine, Setup};
-use super::party::{CHUNK, PROMPT, Party, TOKENS, list};
+use super::party::{CHUNK, PROMPT, Party, SEED, TEMPERATURE, TOKENS, list};
 use super::proxy::{self, Deed, How};
 
 /// A device and its surroundings.
@@ -20,7 +20,7 @@ pub(crate) struct Trials<'t> {
 }
 
 /// Limits under which a host that is silent is given up in seconds.
-const IMPATIENT: [&str; 4] = ["connect=5", "wait=5", "attempts=1", "pause=1"];
+const IMPATIENT: [&str; 4] = ["connect=10", "wait=10", "attempts=1", "pause=1"];
 
 /// What the device says when it has begun to show its text.
 const FIRST_WORDS: usize = 5;
@@ -31,7 +31,9 @@ impl Trials<'_> {
         let setup = Setup { program: &self.program, bundle: &bundle, port, capture };
         let prompt = format!("prompt={}", list(&self.party.prompt));
         let (tokens, chunk) = (format!("tokens={TOKENS}"), format!("chunk={CHUNK}"));
-        let all = [&[&*prompt, &*tokens, &*chunk, "pace=2000"], words].concat();
+        let (temperature, seed) = (format!("temperature={TEMPERATURE}"), format!("seed={SEED}"));
+        let all = [&*prompt, &tokens, &chunk, &temperature, &seed, "pace=2000"];
+        let all = [&all, words].concat();
         Machine::start(&setup, &all)
     }
 
