@@ -187,6 +187,10 @@ _Noreturn void reset(void) {
 }
 
 // The stack, the first instructions, and what happens when something goes wrong.
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    stack_top, reset, fault, fault, fault, fault, fault,
+struct vectors {
+    const void *stack;
+    void (*handlers[15])(void);
+};
+__attribute__((section(".vectors"), used)) static const struct vectors vectors = {
+    stack_top, {reset, fault, fault, fault, fault, fault},
 };

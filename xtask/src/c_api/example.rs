@@ -81,7 +81,7 @@ impl Example {
             .arg(format!("-T{FOLDER}/board.ld"))
             .arg("-o")
             .arg(&program);
-        shell::run(&mut build).context("is gcc-arm-none-eabi installed? `cargo xtask packages`")?;
+        shell::run(&mut build).context("`cargo xtask packages` installs a C compiler for Arm")?;
         shell::run(shell::command("arm-none-eabi-size").arg(&program))?;
         Ok(Self { program, on_board: true })
     }
