@@ -48,6 +48,9 @@ pub(crate) fn check() -> Result<()> {
         });
         let faults = scope.spawn(|| {
             trials.silent()?;
+            let masked = trials.secured("masked")?;
+            let direct = trials.secured("direct")?;
+            trials.stranger()?;
             trials.cable()?;
             trials.liar_direct()?;
             trials.liar()

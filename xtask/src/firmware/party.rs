@@ -33,6 +33,8 @@ pub(crate) struct Party {
     pub(crate) text: String,
     /// The digest of the model's weights, which is public.
     pub(crate) digest: [u8; 32],
+    /// The host's public key and the device's secret one, as the device is told them.
+    pub(crate) keys: [String; 2],
 }
 
 impl Party {
@@ -48,9 +50,20 @@ impl Party {
         };
         convert("host")?;
         convert("device")?;
+        let keygen = |name: &str| {
+            let mut command = shell::command(&program);
+            shell::output(command.args(["keygen", "--out"]).arg(folder.join(name)))
+        };
+        let host_key = keygen("host.key")?;
+        keygen("device.key")?;
+        let device_key = std::fs::read_to_string(folder.join("device.key"))?;
+        let keys = [("host-key", host_key), ("device-key", device_key)]
+            .map(|(name, key)| format!("{name}={}", key.trim()));
         let mut host = shell::command(&program)
             .args(["serve", "--listen", "127.0.0.1:0", "--idle-time", "1h", "--model"])
             .arg(folder.join("host"))
+            .arg("--key")
+            .arg(folder.join("host.key"))
             .stderr(Stdio::piped())
             .spawn()?;
         let said = BufReader::new(host.stderr.take().context("no standard error")?).lines();
@@ -71,6 +84,7 @@ impl Party {
             tokens: Vec::new(),
             text: String::new(),
             digest: [0; 32],
+            keys,
         };
         party.with_desktop()
     }

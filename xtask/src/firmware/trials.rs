@@ -51,7 +51,38 @@ impl Trials<'_> {
         Ok(())
     }
 
-    /// A whole run, of which the cable shows nothing. Returns what it printed.
+    /// A whole run over Noise, of which the cable does not even show the model. Returns what it printed.
+    pub(crate) fn secured(&self, mode: &str) -> Result<Ended> {
+        let file = self.folder.join(format!("{mode}-noise.pcap"));
+        let [host, device] = &self.party.keys;
+        let words = [&*format!("mode={mode}"), host, device];
+        let device = self.start(self.party.port, Some(&file), &words)?;
+        let ended = device.finish()?.must(0, &["erased", "exit 0"])?;
+        self.same_text(&ended)?;
+        let capture = Capture::read(&file)?;
+        ensure!(capture.find(&self.digest()?).is_none(), "the model's digest is on the cable");
+        std::fs::remove_file(&file)?;
+        println!("{mode}, over Noise: {TOKENS} tokens as on the desktop");
+        Ok(ended)
+    }
+
+    /// A host that has another key than the one that the device was told.
+    pub(crate) fn stranger(&self) -> Result<()> {
+        let [_, device] = &self.party.keys;
+        let other = format!("host-key=09{}", "0".repeat(62));
+        let words = [&["mode=direct", &*other, device][..], &IMPATIENT].concat();
+        self.run(self.party.port, &words)?.must(1, &["the session ended early", "another key"])?;
+        println!("stranger: refused");
+        Ok(())
+    }
+
+    /// What tells the model.
+    fn digest(&self) -> Result<Needles> {
+        let digest = self.party.digest.first_chunk::<NEEDLE>().context("a digest")?;
+        Ok(Needles::new([*digest].into()))
+    }
+
+    /// A whole run in the clear, of which the cable shows nothing. Returns what it printed.
     pub(crate) fn ordinary(&self, mode: &str, activations: &[i32]) -> Result<Ended> {
         let file = self.folder.join(format!("{mode}.pcap"));
         let device = self.start(self.party.port, Some(&file), &[&format!("mode={mode}")])?;
@@ -66,9 +97,10 @@ impl Trials<'_> {
 
     /// Searches a capture for everything that is nobody's business, and first of all for what is.
     fn shows_nothing(&self, capture: &Capture, activations: &[i32]) -> Result<()> {
-        let digest = self.party.digest.first_chunk::<NEEDLE>().context("a digest")?;
-        let digest = Needles::new([*digest].into());
-        ensure!(capture.find(&digest).is_some(), "not even the model's digest is in the capture");
+        ensure!(
+            capture.find(&self.digest()?).is_some(),
+            "not even the model's digest is in the capture"
+        );
 
         let residues: Vec<u32> = activations.iter().map(|&x| T::from_i32(x)).collect();
         let integers: Vec<u32> = activations.iter().map(|&x| x as u32).collect();
