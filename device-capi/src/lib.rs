@@ -20,6 +20,10 @@
 //! fault of its own, then on bare metal, where panics abort, the program's handler is called, and
 //! elsewhere the process is aborted.
 #![cfg_attr(target_os = "none", no_std)]
+#![expect(
+    clippy::missing_safety_doc,
+    reason = "what holds of all pointers is said once, at the top of the header"
+)]
 
 mod arena;
 pub mod bundle;
