@@ -41,16 +41,16 @@ pub(crate) fn check() -> Result<()> {
     // Two at a time: they wait for their networks as much as they compute.
     let (runs, faults) = thread::scope(|scope| {
         let runs = scope.spawn(|| -> Result<_> {
-            let masked = trials.ordinary("masked", &activations)?;
-            let direct = trials.ordinary("direct", &activations)?;
-            trials.reset()?;
+            let masked = trials.secured("masked")?;
+            let direct = trials.secured("direct")?;
+            trials.ordinary("masked", &activations)?;
+            trials.ordinary("direct", &activations)?;
             Ok([("masked", masked), ("direct", direct)])
         });
         let faults = scope.spawn(|| {
             trials.silent()?;
-            let masked = trials.secured("masked")?;
-            let direct = trials.secured("direct")?;
             trials.stranger()?;
+            trials.reset()?;
             trials.cable()?;
             trials.liar_direct()?;
             trials.liar()
