@@ -2,6 +2,7 @@
 //!
 //! The example must find what the program `subrosa generate` finds with the same seed.
 
+mod bridge;
 mod example;
 pub(crate) mod header;
 mod host;

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::host::Host;
-use super::library;
+use super::{bridge, library};
 use crate::firmware::qemu;
 use crate::shell;
 
@@ -91,7 +91,7 @@ impl Example {
         let mut command = shell::command("timeout");
         command.arg(PATIENCE);
         if self.on_board {
-            let emulator = self.emulator(host, arguments);
+            let emulator = self.emulator(host, arguments)?;
             command.arg(emulator.get_program()).args(emulator.get_args());
         } else {
             command.arg(&self.program).arg(host.port().to_string());
@@ -109,15 +109,15 @@ impl Example {
         Ok(Run { tokens, code: output.status.code(), printed: printed + &told, what })
     }
 
-    fn emulator(&self, host: &Host, arguments: &str) -> Command {
+    fn emulator(&self, host: &Host, arguments: &str) -> Result<Command> {
         let mut command = qemu::board(&self.program, arguments.split(' '));
+        let port = bridge::start(host.port())?;
         for _ in 0..LINES {
-            let line = format!("tcp:127.0.0.1:{},nodelay=on", host.port());
-            command.args(["-serial", &line]);
+            command.args(["-serial", &format!("tcp:127.0.0.1:{port},nodelay=on")]);
         }
         let bundle = format!("file={},addr={BUNDLE_ADDRESS},force-raw=on", host.bundle().display());
         command.args(["-device", &format!("loader,{bundle}")]);
-        command
+        Ok(command)
     }
 }
 

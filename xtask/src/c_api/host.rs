@@ -44,8 +44,7 @@ impl Host {
         }
         let log = folder.join("log");
         let child = shell::command(&program)
-            // The board's second line is silent while the first is used.
-            .args(["serve", "--listen", "127.0.0.1:0", "--idle-time", "1h", "--model"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--model"])
             .arg(&host)
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
