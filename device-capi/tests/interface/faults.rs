@@ -167,7 +167,7 @@ fn a_host_that_cheats_in_a_preparation() {
         Preparation { method: Method::Masked as u32, batch: 256, tokens: 18, fewer_bytes: 0 };
     let (words, store) = window(&bundle, 18);
     let mut world = World::new(&MODEL);
-    world.flips = Some(3);
+    world.flips = Some(4);
     let mut platform = world.platform();
     platform.store = store;
     let (status, report) = prepare(&bundle, &preparation, &platform, &mut world);
