@@ -23,6 +23,10 @@ use trial::Trial;
 /// The parameter set of preparations through direct mode.
 type Set = Direct4096;
 
+/// What is said of a model that has no preparation through direct mode.
+pub(crate) const NO_DIRECT: &str = "this model cannot be prepared through direct mode: its matrices do \
+                                    not fit its frames, or its weights are too large; use --method masked";
+
 /// Preparation sessions with one host before it is given up.
 const ATTEMPTS: u32 = 3;
 /// Pause between them.

@@ -2,10 +2,11 @@
 
 mod traffic;
 
-use crate::cli::{DemoLink, Mode, Size};
+use crate::cli::{DemoLink, Method, Mode, Size};
+use crate::offline::NO_DIRECT;
 use crate::online::check_direct;
 use crate::run::schedule;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use core::fmt;
 use device_client::prepare_direct::preparation_rule;
 use device_client::sizes::Sizes;
@@ -58,12 +59,12 @@ struct Ram {
     part: usize,
     preparation: usize,
     preparation_part: usize,
-    /// Both of a preparation through direct mode instead, for a model that has it.
-    preparation_direct: Option<usize>,
+    /// Both of a preparation through direct mode instead.
+    preparation_direct: usize,
     link: usize,
     /// Sums: the decoder's three.
     decoder: usize,
-    /// Protocol and cryptography: the larger of session and preparation, and the link.
+    /// Protocol and cryptography: the larger of session and preparations, and the link.
     protocol: usize,
     /// Both.
     total: usize,
@@ -108,14 +109,24 @@ impl Report {
         let units = (options.batch, options.keys);
         let sizes = sizes(mode, config, &schedule, units, options.part as usize);
         let prepares = mode != Mode::Direct;
-        let rule = preparation_rule::<Set>(bundle).filter(|_| prepares);
+        let by_mask = prepares && options.method != Method::Direct;
+        let by_direct = prepares && options.method != Method::Masked;
+        let rule = preparation_rule::<Set>(bundle).filter(|_| by_direct);
+        if prepares && !by_mask && rule.is_none() {
+            bail!(NO_DIRECT);
+        }
         let link = match options.link {
             DemoLink::Plain => 0,
             // One record each way.
             DemoLink::Noise => 2 * Incoming::<[u8; 0]>::LEAST_BYTES,
         };
-        let direct = rule.map(|rule| sizes.prepared_direct::<Set>(&rule).offline());
-        let protocol = sizes.protocol().max(direct.unwrap_or(0)) + link;
+        let of_method = |by: bool, bytes: usize| if by { bytes } else { 0 };
+        let preparation = of_method(by_mask, sizes.preparation);
+        let preparation_part = of_method(by_mask, sizes.preparation_part);
+        let preparation_direct =
+            rule.map_or(0, |rule| sizes.prepared_direct::<Set>(&rule).offline());
+        let offline = preparation_direct.max(preparation + preparation_part);
+        let protocol = sizes.online().max(offline) + link;
         let ram = Ram {
             cache: sizes.cache,
             activations: sizes.activations,
@@ -124,9 +135,9 @@ impl Report {
             direct: sizes.direct,
             session: sizes.session,
             part: sizes.part,
-            preparation: sizes.preparation,
-            preparation_part: sizes.preparation_part,
-            preparation_direct: direct,
+            preparation,
+            preparation_part,
+            preparation_direct,
             link,
             decoder: sizes.decoder(),
             protocol,
@@ -149,7 +160,8 @@ impl Report {
             ram,
             store,
             online: Online::new(mode, config, &schedule),
-            offline: prepares.then(|| Offline::new(bundle, &schedule, units, rule.as_ref())),
+            offline: prepares
+                .then(|| Offline::new(bundle, &schedule, by_mask.then_some(units), rule.as_ref())),
         })
     }
 }
@@ -185,7 +197,7 @@ impl fmt::Display for Report {
             _ => writeln!(f, "{section:<9}{:>15}  {what}", Exact(bytes)),
         };
         row("flash", self.flash_bundle, "the bundle, read in place")?;
-        row("RAM", ram.total, "in all, of which")?;
+        row("RAM", ram.total, "without stack and correlations, of which")?;
         row("", ram.decoder, "decoder:")?;
         row("", ram.cache, "  cache of keys and values")?;
         row("", ram.activations, "  activations, products, logits")?;
@@ -197,11 +209,10 @@ impl fmt::Display for Report {
         row("", ram.part, "  session: a part of a frame")?;
         row("", ram.preparation, "  preparation: a unit of the masked method")?;
         row("", ram.preparation_part, "  preparation: a part of its frames")?;
-        let direct = ram.preparation_direct.unwrap_or(0);
-        row("", direct, "  preparation: through direct mode instead, a part included")?;
+        row("", ram.preparation_direct, "  preparation: through direct mode, a part included")?;
         row("", ram.link, "  link: a record each way (Noise)")?;
         if let Some(store) = &self.store {
-            row("store", store.bytes, "correlations of a request, and where they lie")?;
+            row("store", store.bytes, "correlations of a request, with their windows")?;
             row("", store.per_token, "  of a token")?;
         }
         writeln!(f)?;

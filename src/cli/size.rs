@@ -1,4 +1,4 @@
-use super::{DemoLink, Mode, batch, keys, positive};
+use super::{DemoLink, Method, Mode, batch, keys, positive};
 use clap::{Args, value_parser};
 use device_client::session::PART_BYTES;
 use kernel::params::ParameterId;
@@ -23,6 +23,9 @@ pub(crate) struct Size {
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..=64),
           value_name = "COUNT")]
     pub(crate) chunk: u32,
+    /// How correlations are made; `auto` leaves room for either way
+    #[arg(long, value_enum, default_value_t = Method::Auto)]
+    pub(crate) method: Method,
     /// Tokens that one batch of the masked method prepares with each of its keys: 256, 512, 1024, 2048
     /// or 4096
     #[arg(long, default_value = "256", value_parser = batch, value_name = "TOKENS")]

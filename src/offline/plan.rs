@@ -1,7 +1,7 @@
 //! What a preparation will move and take, worked out before it starts, by both methods.
 
 use super::trial::{Rates, Trial};
-use super::{Demand, Means, Set};
+use super::{Demand, Means, NO_DIRECT, Set};
 use crate::cli::Method;
 use crate::report::Bytes;
 use anyhow::{Context, Result};
@@ -255,10 +255,7 @@ impl Plan {
         let (masked, direct) = match means.method {
             Method::Masked => (masked, Part::empty(0)),
             Method::Direct => {
-                direct.context(
-                    "this model cannot be prepared through direct mode: its matrices do not fit its \
-                     frames, or its weights are too large; use --method masked",
-                )?;
+                direct.context(NO_DIRECT)?;
                 (Part::empty(batch), all)
             }
             Method::Auto => {

@@ -100,10 +100,9 @@ struct Units {
 /// The preparation, by each method.
 #[derive(Debug, Serialize)]
 pub(super) struct Offline {
-    masked: Units,
+    masked: Option<Units>,
     /// With rows in a smaller modulus, which are more work for the device.
-    masked_switched: Units,
-    /// For a model that has it.
+    masked_switched: Option<Units>,
     direct: Option<Units>,
 }
 
@@ -111,16 +110,18 @@ impl Offline {
     pub(super) fn new(
         bundle: &DeviceBundle<'_>,
         schedule: &Schedule,
-        (batch, keys): (ParameterId, u8),
+        units: Option<(ParameterId, u8)>,
         rule: Option<&PreparationRule>,
     ) -> Self {
-        let (set, config, keys) = (batch.degree_and_rank(), bundle.config(), usize::from(keys));
+        let config = bundle.config();
         let masked = |wanted| {
+            let (batch, keys) = units?;
+            let (set, keys) = (batch.degree_and_rank(), usize::from(keys));
             let unit = |group| {
                 let form = row_form(bundle, group, wanted).unwrap_or_default();
                 Moved::unit(bundle.shape(group), set, keys, form)
             };
-            Units::new(config, schedule, keys * set.0, 0, unit)
+            Some(Units::new(config, schedule, keys * set.0, 0, unit))
         };
         let direct = rule.map(|rule| {
             let unit = |group| Moved::prepared_direct(rule, bundle.shape(group));
@@ -184,9 +185,9 @@ impl fmt::Display for Offline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut section = "offline";
         let methods = [
-            ("masked method", Some(&self.masked)),
-            ("masked method, shorter rows", Some(&self.masked_switched)),
-            ("through direct mode", self.direct.as_ref()),
+            ("masked method", &self.masked),
+            ("masked method, shorter rows", &self.masked_switched),
+            ("through direct mode", &self.direct),
         ];
         for (name, units) in methods {
             let Some(units) = units else { continue };
