@@ -3,11 +3,13 @@
 mod bench;
 mod limits;
 mod link;
+mod size;
 
 pub(crate) use bench::Bench;
 #[cfg(feature = "tls")]
 pub(crate) use link::TLS_IDENTITY;
 pub(crate) use link::{DemoLink, LinkOptions};
+pub(crate) use size::Size;
 
 use clap::builder::{NonEmptyStringValueParser, RangedI64ValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
@@ -82,6 +84,11 @@ pub(crate) enum Command {
     /// They are added to the device's store, to be carried to the device: it then needs no
     /// preparation with a host.
     Provision(Provision),
+    /// Show what a device needs for a model and a mode: flash, RAM, store, and bytes over the link
+    ///
+    /// Exact bytes of everything that a program lends, by purpose, before one is built. What the program
+    /// itself takes, its stack included, is the build's: docs/embedded.md says how it is measured.
+    Size(Size),
     /// Measure what privacy costs on this machine
     ///
     /// Weights of a model's shape are made up, so that no model is needed. In one interleaved run: a plain

@@ -8,6 +8,7 @@ mod keygen;
 mod prepare;
 pub(crate) mod provision;
 mod serve;
+mod size;
 
 use crate::cli::{Command, Convert};
 use anyhow::Result;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Convert(Convert::Device(folders)) => convert::device(&folders),
         Command::Prepare(options) => prepare::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Size(options) => size::run(&options),
         Command::Provision(options) => provision::run(&options),
     }
 }

@@ -21,6 +21,7 @@ mod progress;
 mod prompt;
 mod report;
 mod run;
+mod size;
 mod store_file;
 
 use clap::Parser;

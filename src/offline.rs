@@ -6,26 +6,26 @@ mod trial;
 
 use crate::cli::Method;
 use crate::distrust::Host;
-use crate::online::PART_BYTES;
 use crate::report::{Cheated, Phase};
 use crate::store_file;
 use anyhow::{Context, Result};
-use device_client::direct::DirectMemory;
-use device_client::prepare::prepare_frame_bytes;
-use device_client::prepare_direct::{preparation_rule, prepare_direct_words};
+use device_client::prepare_direct::preparation_rule;
+use device_client::sizes::Sizes;
 use device_client::store::CorrelationStore;
-use device_client::unit::unit_words;
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, ModelConfig};
-use kernel::params::{Direct4096, ParameterId, ParameterSet};
+use kernel::params::{Direct4096, ParameterId};
 use kernel::schedule::Schedule;
-use kernel::with_masked_set;
 use plan::Plan;
 use std::time::{Duration, Instant};
 use trial::Trial;
 
 /// The parameter set of preparations through direct mode.
 type Set = Direct4096;
+
+/// What is said of a model that has no preparation through direct mode.
+pub(crate) const NO_DIRECT: &str = "this model cannot be prepared through direct mode: its matrices do \
+                                    not fit its frames, or its weights are too large; use --method masked";
 
 /// Preparation sessions with one host before it is given up.
 const ATTEMPTS: u32 = 3;
@@ -76,20 +76,17 @@ impl Means {
 
 /// Bytes that the offline phase works in: a unit's workspace, a part of a frame, and the images of the
 /// largest unit, which the store holds until they are whole.
-pub(crate) fn memory(bundle: &DeviceBundle<'_>, means: Means, phase: &Phase) -> usize {
+pub(crate) fn memory(
+    bundle: &DeviceBundle<'_>,
+    means: Means,
+    phase: &Phase,
+    sizes: &Sizes,
+) -> usize {
     let rows = bundle.config().largest().rows;
-    let masked = || {
-        let unit = with_masked_set!(
-            means.batch,
-            S => 4 * unit_words::<S>(means.keys.into()) + S::N + prepare_frame_bytes::<S>(),
-            0
-        );
-        unit + 4 * rows * means.unit_tokens()
-    };
+    let masked = || sizes.offline() + 4 * rows * means.unit_tokens();
     let direct = || {
         preparation_rule::<Set>(bundle).map_or(0, |rule| {
-            let words = 4 * prepare_direct_words(&rule);
-            DirectMemory::bytes::<Set>() + words + PART_BYTES + 4 * rows * rule.tokens()
+            sizes.prepared_direct::<Set>(&rule).offline() + 4 * rows * rule.tokens()
         })
     };
     match phase.method {

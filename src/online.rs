@@ -3,6 +3,8 @@
 mod link;
 mod private;
 
+pub(crate) use private::check_direct;
+
 use crate::plain::PlainProducts;
 use anyhow::Result;
 use device_client::decoder::Decoder;
@@ -67,14 +69,7 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// Positions that the cache of keys and values holds.
     fn context(&self) -> usize {
-        (self.schedule.prompt_bucket() + self.schedule.output_bucket() - 1) as usize
-    }
-
-    /// Bytes of the decoder's workspace.
-    pub(crate) fn decoder_memory(&self) -> usize {
-        let chunk = self.schedule.chunk() as usize;
-        let length = Decoder::workspace_len(self.bundle.config(), self.context(), chunk);
-        4 * (length.floats + length.integers)
+        self.schedule.positions() as usize
     }
 
     async fn drive<M: Multiply>(

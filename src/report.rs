@@ -151,6 +151,13 @@ impl Report {
     }
 }
 
+/// Bytes that go up and come down, frames included.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Traffic {
+    pub(crate) up: u64,
+    pub(crate) down: u64,
+}
+
 /// Bytes with a decimal unit.
 pub(crate) struct Bytes(pub(crate) u64);
 

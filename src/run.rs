@@ -8,14 +8,15 @@ use crate::dump::LogitsFile;
 use crate::entropy::sampling_seed;
 use crate::interrupt::Interrupts;
 use crate::offline::{self, Demand, Means};
-use crate::online::{Run, Transcript};
+use crate::online::{PART_BYTES, Run, Transcript};
 use crate::prompt::prompt_ids;
 use crate::report::{Cheated, DeviceMemory, Masked, Phase, Report};
+use crate::size::sizes;
 use crate::store_file;
 use anyhow::{Result, anyhow, bail};
 use device_client::choose::Choice;
 use device_client::generate::{Event, Sampling};
-use device_client::store::{CorrelationStore, MemoryStore};
+use device_client::store::{CorrelationStore, MemoryStore, WindowStore};
 use host_server::model::HostBundle;
 use kernel::bundle::DeviceBundle;
 use kernel::model::ModelConfig;
@@ -47,24 +48,30 @@ impl<'r> Job<'r> {
         let choice = Choice::new(request.temperature, request.top_p)?;
         let sampling = Sampling { choice, seed: sampling_seed(request.seed)? };
         let prompt = Zeroizing::new(prompt_ids(request, folder, config.vocab)?);
-        let schedule = schedule(request, prompt.len(), config)?;
+        let shape = (prompt.len(), request.tokens, request.chunk);
+        let schedule = schedule(request.mode, shape, config)?;
         let logits_file = request.dump_logits.as_deref().map(LogitsFile::open).transpose()?;
         Ok(Self { request, prompt, schedule, sampling, logits_file })
     }
 }
 
-fn schedule(request: &Request, prompt: usize, config: &ModelConfig) -> Result<Schedule> {
-    let chunk = request.mode.fitting_chunk(config, request.chunk as usize) as u32;
+/// The schedule for a prompt of so many tokens, with so many tokens out, in chunks of so many, or as many as
+/// the mode's frames hold.
+pub(crate) fn schedule(
+    mode: Mode,
+    (prompt, tokens, chunk): (usize, u32, u32),
+    config: &ModelConfig,
+) -> Result<Schedule> {
+    let chunk = mode.fitting_chunk(config, chunk as usize) as u32;
     let length = u32::try_from(prompt).unwrap_or(u32::MAX);
     let context = config.context;
-    Schedule::for_request(config, length, request.tokens, chunk).map_err(|error| match error {
+    Schedule::for_request(config, length, tokens, chunk).map_err(|error| match error {
         ScheduleError::Context { .. } if length > context => {
             anyhow!("the prompt has {prompt} tokens, more than the model's context of {context}")
         }
         ScheduleError::Context { .. } => anyhow!(
-            "a prompt of {prompt} tokens and --tokens {} exceed the model's context of {context}: \
+            "a prompt of {prompt} tokens and --tokens {tokens} exceed the model's context of {context}: \
              --tokens can be {} at most",
-            request.tokens,
             context - length + 1
         ),
         _ => error.into(),
@@ -100,6 +107,8 @@ pub(crate) async fn run(
     let run = Run { bundle: &bundle, schedule, prompt: &prompt, sampling: &sampling, pace };
 
     let (offline, transcript, online) = phases(&run, request, parties, interrupts).await?;
+    let units = (request.batch, request.keys);
+    let sizes = sizes(request.mode, &config, &schedule, units, PART_BYTES);
 
     let mut report = Report {
         model: parties.model.clone(),
@@ -120,10 +129,10 @@ pub(crate) async fn run(
         plain_seconds: None,
         device_memory: DeviceMemory {
             bundle: parties.device.len(),
-            decoder: run.decoder_memory(),
-            online: run.session_memory(request.mode),
-            offline: offline::memory(&bundle, request.means(), &offline),
-            correlation_per_token: 4 * config.total_rows(),
+            decoder: sizes.decoder(),
+            online: sizes.online(),
+            offline: offline::memory(&bundle, request.means(), &offline, &sizes),
+            correlation_per_token: 4 * WindowStore::words(&config, 1),
         },
         backend: parties.backend,
     };

@@ -75,7 +75,7 @@ impl Generation {
         let prompt = u32::try_from(prompt).map_err(|_| Status::Context)?;
         let schedule = Schedule::for_request(config, prompt, tokens, chunk as u32)?;
         let chunk = schedule.chunk() as usize;
-        let context = (schedule.prompt_bucket() + schedule.output_bucket() - 1) as usize;
+        let context = schedule.positions() as usize;
         Ok(Self {
             mode,
             schedule,

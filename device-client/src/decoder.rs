@@ -86,6 +86,12 @@ impl<'a> Decoder<'a> {
         WorkspaceLen::of(config, context, chunk)
     }
 
+    /// Of these floats, those of the cache of keys and values.
+    #[must_use]
+    pub const fn cache_len(config: &ModelConfig, context: usize) -> usize {
+        workspace::cache_len(config, context)
+    }
+
     /// A decoder at position 0, in memory of at least [`Decoder::workspace_len`]; more is unused.
     ///
     /// # Errors

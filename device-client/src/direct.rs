@@ -265,7 +265,7 @@ impl<S: DirectSet, R: RingOps> Direct<'_, S, R> {
 
 /// The layout of a product of an `m x n` matrix, the payload bytes of the request, and the frames of
 /// the reply.
-fn plan<S: DirectSet>(
+pub(crate) fn plan<S: DirectSet>(
     (m, n): (usize, usize),
     tokens: usize,
     max_payload: usize,

@@ -16,6 +16,7 @@
 //! | [`prepare_direct`](mod@prepare_direct) | the offline phase through direct mode's engine |
 //! | [`transport`] | frames over `embedded-io-async` |
 //! | [`prepare`](mod@prepare), [`client`] | the two phases over a link |
+//! | [`sizes`] | how much memory all that takes |
 //!
 //! The feature `alloc` adds [`store::MemoryStore`], the feature `embassy-net` a ready link in `net`.
 #![no_std]
@@ -38,6 +39,7 @@ pub mod net;
 pub mod prepare;
 pub mod prepare_direct;
 pub mod session;
+pub mod sizes;
 pub mod store;
 pub mod transport;
 pub mod unit;

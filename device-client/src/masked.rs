@@ -4,7 +4,7 @@ use crate::session::{MAX_CHUNK, Mode, Product, Session, SessionError};
 use crate::store::{CorrelationStore, StoreError};
 use kernel::bundle::DeviceBundle;
 use kernel::mask::mask_assign;
-use kernel::model::{GroupId, ModelConfig};
+use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::params::ParameterId;
 use kernel::prime::{Prime, T};
 use kernel::schedule::Schedule;
@@ -19,7 +19,7 @@ pub type MaskedSession<'a, C> = Session<'a, Masked<'a, C>>;
 
 /// Words of memory for the product under way: what is masked, and the images of its masks.
 #[must_use]
-pub fn masked_words(config: &ModelConfig, chunk: usize) -> usize {
+pub const fn masked_words(config: &ModelConfig, chunk: usize) -> usize {
     let largest = config.largest();
     chunk * (largest.rows + largest.columns)
 }
@@ -33,10 +33,14 @@ fn frame_bytes(config: &ModelConfig, chunk: usize) -> usize {
 
 /// The largest chunk up to `wanted` whose products fit a frame.
 #[must_use]
-pub fn fitting_chunk(config: &ModelConfig, wanted: usize) -> usize {
-    let largest = config.largest();
-    let fit = (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / (4 * largest.rows.max(largest.columns)).max(1);
-    wanted.min(fit).clamp(1, MAX_CHUNK)
+pub const fn fitting_chunk(config: &ModelConfig, wanted: usize) -> usize {
+    let GroupShape { rows, columns } = config.largest();
+    let most = if rows > columns { rows } else { columns };
+    let mut chunk = if wanted < MAX_CHUNK { wanted } else { MAX_CHUNK };
+    while chunk > 1 && chunk * most > (MAX_PAYLOAD - BLOCK_PREFIX_BYTES) / 4 {
+        chunk -= 1;
+    }
+    if chunk > 1 { chunk } else { 1 }
 }
 
 /// Numbers under one-time masks.

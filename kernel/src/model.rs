@@ -237,16 +237,28 @@ impl ModelConfig {
 
     /// Rows of all groups together: the words of z that one token's correlations hold.
     #[must_use]
-    pub fn total_rows(&self) -> usize {
-        self.groups().filter_map(|g| self.shape(g)).map(|s| s.rows).sum()
+    pub const fn total_rows(&self) -> usize {
+        let (mut rows, mut group) = (0, GroupId(0));
+        while let Some(shape) = self.shape(group) {
+            rows += shape.rows;
+            group = GroupId(group.0 + 1);
+        }
+        rows
     }
 
     /// Longest row and tallest column over all groups, as (rows, columns).
     #[must_use]
-    pub fn largest(&self) -> GroupShape {
-        self.groups().filter_map(|g| self.shape(g)).fold(
-            GroupShape { rows: 0, columns: 0 },
-            |a, b| GroupShape { rows: a.rows.max(b.rows), columns: a.columns.max(b.columns) },
-        )
+    pub const fn largest(&self) -> GroupShape {
+        let (mut largest, mut group) = (GroupShape { rows: 0, columns: 0 }, GroupId(0));
+        while let Some(GroupShape { rows, columns }) = self.shape(group) {
+            if rows > largest.rows {
+                largest.rows = rows;
+            }
+            if columns > largest.columns {
+                largest.columns = columns;
+            }
+            group = GroupId(group.0 + 1);
+        }
+        largest
     }
 }

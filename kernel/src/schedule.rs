@@ -118,7 +118,7 @@ impl Schedule {
     /// # Errors
     /// [`ScheduleError::Empty`] if a number is 0, or else [`ScheduleError::Context`] if
     /// `P + T - 1` exceeds the context.
-    pub fn new(
+    pub const fn new(
         config: &ModelConfig,
         prompt_bucket: u32,
         output_bucket: u32,
@@ -130,7 +130,7 @@ impl Schedule {
         // The last token chosen is never fed back.
         match prompt_bucket.checked_add(output_bucket - 1) {
             Some(rows) if rows <= config.context => {
-                let chunk = chunk.min(prompt_bucket);
+                let chunk = if chunk < prompt_bucket { chunk } else { prompt_bucket };
                 Ok(Self { prompt: prompt_bucket, output: output_bucket, chunk })
             }
             _ => Err(ScheduleError::Context {
@@ -147,16 +147,22 @@ impl Schedule {
     ///
     /// # Errors
     /// [`ScheduleError`], where even the prompt itself does not fit.
-    pub fn for_request(
+    pub const fn for_request(
         config: &ModelConfig,
         prompt: u32,
         output: u32,
         chunk: u32,
     ) -> Result<Self, ScheduleError> {
         let room = (config.context + 1).saturating_sub(output);
-        let bucket = prompt.checked_next_power_of_two().unwrap_or(u32::MAX).max(SMALLEST_BUCKET);
-        let bucket = bucket.min(room).max(prompt);
-        Self::new(config, if prompt == 0 { 0 } else { bucket }, output, chunk)
+        let bucket = match prompt.checked_next_power_of_two() {
+            Some(power) if power < SMALLEST_BUCKET => SMALLEST_BUCKET,
+            Some(power) => power,
+            None => u32::MAX,
+        };
+        let bucket = if bucket < room { bucket } else { room };
+        // No prompt stays without a bucket, and is refused.
+        let bucket = if prompt > 0 && bucket > prompt { bucket } else { prompt };
+        Self::new(config, bucket, output, chunk)
     }
 
     /// The prompt bucket P.
@@ -169,6 +175,12 @@ impl Schedule {
     #[must_use]
     pub const fn output_bucket(&self) -> u32 {
         self.output
+    }
+
+    /// Positions of the context that are used, `P + T - 1`: the last token chosen is never fed back.
+    #[must_use]
+    pub const fn positions(&self) -> u32 {
+        self.prompt + self.output - 1
     }
 
     /// The prefill chunk C.

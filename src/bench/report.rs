@@ -4,7 +4,7 @@ use super::device::{self, Unit};
 use super::direct::Products;
 use super::host::{CHUNK, Group};
 use super::shape::Shape;
-use crate::report::Bytes;
+use crate::report::{Bytes, Traffic};
 use core::fmt;
 use kernel::model::GroupKind;
 use kernel::params::ParameterSet;
@@ -74,13 +74,6 @@ impl Kind {
             encoded_bytes: (encoded > 0.0).then_some(direct.encoded_bytes),
         }
     }
-}
-
-/// Bytes of one token in a phase, frames included.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Traffic {
-    pub(super) up: u64,
-    pub(super) down: u64,
 }
 
 /// What was run, and how.

@@ -2,7 +2,7 @@
 
 use super::Shape;
 use super::device::Unit;
-use super::report::{Seconds, Traffic, peak_rss};
+use super::report::{Seconds, peak_rss};
 use super::timed::Clock;
 use crate::cli::{Bench, Mode};
 use crate::commands::provision::make_unit;
@@ -14,7 +14,7 @@ use crate::link::{self, Security};
 use crate::local_host::HostThread;
 use crate::online::Run;
 use crate::progress;
-use crate::report::Bytes;
+use crate::report::{Bytes, Traffic};
 use accel_cpu::{Cpu, Simd};
 use anyhow::{Context, Result, bail, ensure};
 use core::fmt;

@@ -1,20 +1,21 @@
 //! What a preparation will move and take, worked out before it starts, by both methods.
 
 use super::trial::{Rates, Trial};
-use super::{Demand, Means, Set};
+use super::{Demand, Means, NO_DIRECT, Set};
 use crate::cli::Method;
 use crate::report::Bytes;
 use anyhow::{Context, Result};
 use core::fmt;
 use core::ops::Add;
 use device_client::prepare_direct::preparation_rule;
+use device_client::sizes::Traffic;
 use device_client::store::CorrelationStore;
 use device_client::unit::row_form;
 use kernel::bundle::DeviceBundle;
 use kernel::model::{GroupId, GroupShape, ModelConfig};
 use kernel::params::{DirectSet, ParameterSet};
 use kernel::trace::{Plan as TracePlan, PreparationRule};
-use kernel::wire::{MAX_PAYLOAD, RowForm, body_bytes};
+use kernel::wire::{MAX_PAYLOAD, RowForm};
 
 /// Bytes a second of a link of 100 Mbit/s, which is what methods are compared at.
 const LINK: f64 = 12.5e6;
@@ -78,9 +79,10 @@ impl Cost {
         let (m, n) = (shape.rows as f64, shape.columns as f64);
         let bodies = n * f64::from(means.keys);
         let row = Self::row(form, means, trial);
+        let bytes = Traffic::unit(shape, (degree, rank), means.keys.into(), form);
         Self {
-            up: bodies * body_bytes(degree) as f64,
-            down: m * row.down,
+            up: bytes.up as f64,
+            down: bytes.down as f64,
             device: bodies * trial.masked.encrypt + m * row.device,
             // Words of two limbs are four byte planes each. A host that keeps W times the model's masks
             // multiplies the bodies' columns alone; a device cannot know, and counts on no favour.
@@ -253,10 +255,7 @@ impl Plan {
         let (masked, direct) = match means.method {
             Method::Masked => (masked, Part::empty(0)),
             Method::Direct => {
-                direct.context(
-                    "this model cannot be prepared through direct mode: its matrices do not fit its \
-                     frames, or its weights are too large; use --method masked",
-                )?;
+                direct.context(NO_DIRECT)?;
                 (Part::empty(batch), all)
             }
             Method::Auto => {

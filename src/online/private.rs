@@ -14,8 +14,10 @@ use device_client::masked::{MaskedSession, fitting_chunk, masked_words};
 use device_client::mixed::{MixedSession, masked_products};
 use device_client::session::{self, Session};
 use device_client::store::CorrelationStore;
+use kernel::bundle::DeviceBundle;
 use kernel::model::ModelConfig;
 use kernel::params::{Direct4096, ParameterId, ParameterSet};
+use kernel::schedule::Schedule;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::SessionId;
 use std::time::Instant;
@@ -39,15 +41,19 @@ impl Mode {
     }
 }
 
-impl Run<'_> {
-    /// Bytes of an online session's buffers.
-    pub(crate) fn session_memory(&self, mode: Mode) -> usize {
-        let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
-        let masked = if mode.is_masked() { 4 * masked_words(config, chunk) } else { 0 };
-        let direct = if mode.is_direct() { DirectMemory::bytes::<Set>() } else { 0 };
-        masked + direct + PART_BYTES
-    }
+/// Checks that a session in direct mode can be opened: that the model's products are exact in it.
+pub(crate) fn check_direct(bundle: &DeviceBundle<'_>, schedule: Schedule) -> Result<()> {
+    let seed = Seed::random(&mut SystemEntropy)?;
+    let (mut residues, mut key) = (vec![0; DirectMemory::words::<Set>()], vec![0; Set::N]);
+    let memory = DirectMemory { words: &mut residues, key: &mut key };
+    let id = SessionId([0; 16]);
+    let session: DirectSession<'_, Set, Simd> =
+        DirectSession::open(bundle, schedule, id, seed, memory)?;
+    drop(session);
+    Ok(())
+}
 
+impl Run<'_> {
     /// The run through a host that sees noise. In mixed mode `store` says how much is masked, at most
     /// `most` products.
     pub(crate) async fn private(

@@ -10,7 +10,9 @@ use std::path::Path;
 fn device_refused(bundles: &Bundles, said: &[&str]) {
     let prepare = format!("prepare --host {NOBODY} --tokens 4 --model");
     let generate = format!("generate --host {NOBODY} --prompt-ids 0 --model");
-    for line in [words(&generate, &[&bundles.device()]), words(&prepare, &[&bundles.device()])] {
+    for line in
+        [&*generate, &*prepare, "size --model"].map(|line| words(line, &[&bundles.device()]))
+    {
         limited(line).failed(1, said).one_line();
     }
     let line = words("provision --weights", &[&bundles.host(), &"--model", &bundles.device()]);

@@ -2,7 +2,7 @@
 
 use crate::tool::run;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "",
     "demo",
     "generate",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 10] = [
     "convert device",
     "provision",
     "keygen",
+    "size",
 ];
 
 fn help(command: &str) -> String {

@@ -15,6 +15,7 @@ mod prepare;
 mod prepare_direct;
 mod prompts;
 mod signals;
+mod size;
 mod store;
 mod strangers;
 mod tool;

@@ -50,9 +50,8 @@ impl Regions {
             }
             i += 1;
         }
-        let layer = context.saturating_mul(config.kv_width()).saturating_mul(2);
         Self {
-            cache: layer.saturating_mul(config.layers as usize),
+            cache: cache_len(config, context),
             residual: chunk.saturating_mul(hidden),
             newest: hidden,
             factors: chunk,
@@ -64,6 +63,12 @@ impl Regions {
             y: max(chunk.saturating_mul(rows), vocab),
         }
     }
+}
+
+/// See [`Decoder::cache_len`](super::Decoder::cache_len).
+pub(super) const fn cache_len(config: &ModelConfig, context: usize) -> usize {
+    let layer = context.saturating_mul(config.kv_width()).saturating_mul(2);
+    layer.saturating_mul(config.layers as usize)
 }
 
 const fn max(a: usize, b: usize) -> usize {

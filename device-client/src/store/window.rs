@@ -145,8 +145,15 @@ impl<'m> WindowStore<'m> {
 
     /// Words that a store of windows of `tokens` tokens takes.
     #[must_use]
-    pub fn words(config: &ModelConfig, tokens: usize) -> usize {
+    pub const fn words(config: &ModelConfig, tokens: usize) -> usize {
         tokens.saturating_mul(config.total_rows())
+    }
+
+    /// Bytes of both that such a store is lent: these words, and the windows.
+    #[must_use]
+    pub const fn bytes(config: &ModelConfig, tokens: usize) -> usize {
+        let windows = config.group_count() as usize * size_of::<Window>();
+        Self::words(config, tokens).saturating_mul(size_of::<u32>()).saturating_add(windows)
     }
 
     /// Tokens that a window has room for, T.

@@ -80,7 +80,7 @@ impl Run<'_> {
         external: &mut Arena<'_>,
     ) -> Result<(), Failure> {
         let (config, chunk) = (self.bundle.config(), self.schedule.chunk() as usize);
-        let context = (self.schedule.prompt_bucket() + self.schedule.output_bucket() - 1) as usize;
+        let context = self.schedule.positions() as usize;
         let length = Decoder::workspace_len(config, context, chunk);
         let floats = external.take("decoder, with its cache", length.floats)?;
         let integers = external.take("products", length.integers)?;
