@@ -128,6 +128,33 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
         subtract_once::<Self>(Self::fold(Self::fold(Self::fold(x))))
     }
 
+    /// `2^bits a + b mod p`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn shift_add(a: u32, bits: u32, b: u32) -> u32 {
+        let sum = (u64::from(a) << bits) + u64::from(b);
+        if bits + Self::SHIFT + 2 <= Self::BITS {
+            // The high part is at most 2^bits, so one fold gives less than 2^BITS + 2^(BITS - 2).
+            subtract_once::<Self>(Self::fold(sum))
+        } else {
+            Self::reduce(sum)
+        }
+    }
+
+    /// `a / 2^bits mod p`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn shift_down(a: u32, bits: u32) -> u32 {
+        if bits > Self::SHIFT {
+            return Self::mul(a, Self::inv(Self::reduce(1 << bits)));
+        }
+        // p is 1 modulo 2^bits, and so a + k p is a multiple of it, and its quotient is below p.
+        let k = a.wrapping_neg() & ((1 << bits) - 1);
+        ((a + k) >> bits)
+            .wrapping_add(k << (Self::BITS - bits))
+            .wrapping_sub(k << (Self::SHIFT - bits))
+    }
+
     /// The residue of `x`, for `|x| < p`.
     #[inline(always)]
     #[must_use]
