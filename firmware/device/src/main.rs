@@ -21,7 +21,6 @@ use board::{println, semihosting, stack};
 use embassy_executor::Spawner;
 use embassy_time::Timer;
 use failure::Failure;
-use kernel::bundle::DeviceBundle;
 use memory::Memory;
 
 #[board::entry]
@@ -58,7 +57,7 @@ async fn start(spawner: Spawner) -> Result<(), Failure> {
     let mut line = [0; 1024];
     let line = semihosting::command_line(&mut line).ok_or(Failure::CommandLine)?;
     let arguments = Arguments::parse(line)?;
-    let bundle = bundle()?;
+    let bundle = board::bundle::read()?;
     println!("model {}", bundle.digest());
     let mut memory = Memory::take()?;
     let stack = network::start(spawner).await?;
@@ -82,15 +81,4 @@ async fn start(spawner: Spawner) -> Result<(), Failure> {
             }
         }
     }
-}
-
-/// The bundle at the start of the external flash, which says how long it is.
-fn bundle() -> Result<DeviceBundle<'static>, Failure> {
-    const LENGTH: core::ops::Range<usize> = 16..24;
-    let flash = board::memory::external_flash();
-    let length = flash.get(LENGTH).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-    let length = length.and_then(|length| usize::try_from(length).ok());
-    // Where there is no bundle, there may be any number.
-    let bytes = length.and_then(|length| flash.get(..length)).unwrap_or_default();
-    Ok(DeviceBundle::parse(bytes)?)
 }
