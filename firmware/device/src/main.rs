@@ -4,12 +4,17 @@
 //! The device's bundle is in external flash and is read in place. What to do comes as words of the
 //! form `name=value`; [`arguments`] lists them. The exit code is 0, 1 for a failure, 2 for wrong usage,
 //! and 3 where the host's answers failed a check.
+//!
+//! The features `masked`, `direct` and `noise` say what the program can do; it has all unless told
+//! otherwise.
 #![no_std]
 #![no_main]
 
 mod arguments;
+#[cfg(feature = "direct")]
 mod direct;
 mod failure;
+#[cfg(feature = "masked")]
 mod masked;
 mod memory;
 mod network;
