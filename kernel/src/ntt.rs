@@ -101,6 +101,11 @@ pub(crate) const fn factors<const L: usize>(p: u32, generator: u32) -> [u32; L] 
 /// ```
 pub fn forward<P: Prime>(polynomial: &mut [u32]) {
     debug_assert!(supports::<P>(polynomial.len()));
+    P::ntt_forward(polynomial);
+}
+
+/// [`forward`] of one prime.
+pub(crate) fn transform_forward<P: Prime>(polynomial: &mut [u32]) {
     if is_lazy(P::BITS) {
         layers::forward(const { Lazy::new::<P>() }, P::FACTORS, polynomial);
     } else {
@@ -121,6 +126,11 @@ pub fn forward<P: Prime>(polynomial: &mut [u32]) {
 /// ```
 pub fn inverse<P: Prime>(polynomial: &mut [u32]) {
     debug_assert!(supports::<P>(polynomial.len()));
+    P::ntt_inverse(polynomial);
+}
+
+/// [`inverse`] of one prime.
+pub(crate) fn transform_inverse<P: Prime>(polynomial: &mut [u32]) {
     // N divides p - 1, so N * -(p - 1) / N = 1.
     let degree_inverse = P::VALUE - (P::VALUE - 1) / polynomial.len() as u32;
     let scale = P::mul(degree_inverse, const { arithmetic::tabulate(P::VALUE, 1) });

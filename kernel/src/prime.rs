@@ -63,6 +63,23 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
     /// The modulus `p`.
     const VALUE: u32 = ((1_u64 << Self::BITS) - (1_u64 << Self::SHIFT) + 1) as u32;
 
+    /// [`ntt::forward`](crate::ntt::forward). Here and below, because what a type implements is compiled
+    /// with this crate, for speed, also into a program that is compiled for size.
+    #[doc(hidden)]
+    fn ntt_forward(polynomial: &mut [u32]);
+
+    /// [`ntt::inverse`](crate::ntt::inverse).
+    #[doc(hidden)]
+    fn ntt_inverse(polynomial: &mut [u32]);
+
+    /// `acc[i] += a[i] * b[i]`.
+    #[doc(hidden)]
+    fn mul_add_assign(acc: &mut [u32], a: &[u32], b: &[u32]);
+
+    /// `acc[i] -= a[i] * b[i]`.
+    #[doc(hidden)]
+    fn mul_sub_assign(acc: &mut [u32], a: &[u32], b: &[u32]);
+
     /// One folding step: congruent to `x` modulo `p`, and smaller where `x` is wide.
     #[inline(always)]
     #[must_use]
@@ -126,6 +143,33 @@ pub trait Prime: sealed::Sealed + Copy + core::fmt::Debug + Send + Sync + 'stati
             return reduce_below_square::<Self>(x);
         }
         subtract_once::<Self>(Self::fold(Self::fold(Self::fold(x))))
+    }
+
+    /// `2^bits a + b mod p`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn shift_add(a: u32, bits: u32, b: u32) -> u32 {
+        let sum = (u64::from(a) << bits) + u64::from(b);
+        if bits + Self::SHIFT + 2 <= Self::BITS {
+            // The high part is at most 2^bits, so one fold gives less than 2^BITS + 2^(BITS - 2).
+            subtract_once::<Self>(Self::fold(sum))
+        } else {
+            Self::reduce(sum)
+        }
+    }
+
+    /// `a / 2^bits mod p`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn shift_down(a: u32, bits: u32) -> u32 {
+        if bits > Self::SHIFT {
+            return Self::mul(a, Self::inv(Self::reduce(1 << bits)));
+        }
+        // p is 1 modulo 2^bits, and so a + k p is a multiple of it, and its quotient is below p.
+        let k = a.wrapping_neg() & ((1 << bits) - 1);
+        ((a + k) >> bits)
+            .wrapping_add(k << (Self::BITS - bits))
+            .wrapping_sub(k << (Self::SHIFT - bits))
     }
 
     /// The residue of `x`, for `|x| < p`.
@@ -235,6 +279,22 @@ macro_rules! primes {
             const MASK_LANE: u8 = $lane;
             const TWIDDLES: &'static [u32] = &crate::ntt::twiddles::<$degree>(Self::VALUE, $generator);
             const FACTORS: &'static [u32] = &crate::ntt::factors::<$degree>(Self::VALUE, $generator);
+            fn ntt_forward(polynomial: &mut [u32]) {
+                crate::ntt::transform_forward::<Self>(polynomial);
+            }
+            fn ntt_inverse(polynomial: &mut [u32]) {
+                crate::ntt::transform_inverse::<Self>(polynomial);
+            }
+            fn mul_add_assign(acc: &mut [u32], a: &[u32], b: &[u32]) {
+                for ((x, &y), &z) in acc.iter_mut().zip(a).zip(b) {
+                    *x = Self::reduce_product(u64::from(y) * u64::from(z) + u64::from(*x));
+                }
+            }
+            fn mul_sub_assign(acc: &mut [u32], a: &[u32], b: &[u32]) {
+                for ((x, &y), &z) in acc.iter_mut().zip(a).zip(b) {
+                    *x = Self::sub(*x, Self::mul(y, z));
+                }
+            }
             $($reduce)*
         }
     )+};

@@ -120,14 +120,10 @@ impl RingOps for Scalar {
     }
 
     fn mul_add_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]) {
-        for ((x, &y), &z) in acc.iter_mut().zip(a).zip(b) {
-            *x = P::reduce_product(u64::from(y) * u64::from(z) + u64::from(*x));
-        }
+        P::mul_add_assign(acc, a, b);
     }
 
     fn mul_sub_assign<P: Prime>(acc: &mut [u32], a: &[u32], b: &[u32]) {
-        for ((x, &y), &z) in acc.iter_mut().zip(a).zip(b) {
-            *x = P::sub(*x, P::mul(y, z));
-        }
+        P::mul_sub_assign(acc, a, b);
     }
 }

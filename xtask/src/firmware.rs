@@ -61,10 +61,10 @@ pub(crate) fn check() -> Result<()> {
     faults.map_err(lost)??;
     let runs = runs.map_err(lost)??;
 
-    let table = memory::table(&trials.program, &runs)?;
+    let table = memory::page(&trials.program, &runs)?;
     let file = folder.with_file_name("memory.md");
     std::fs::write(&file, &table)?;
-    println!("{table}\nwritten to {}", file.display());
+    println!("{table}\nwritten to {}; docs/embedded/memory.md is a copy of it", file.display());
     // The bundles hold secrets.
     std::fs::remove_dir_all(&folder)?;
     Ok(())

@@ -4,11 +4,11 @@
 //! |---|---|
 //! | `host=10.0.2.100:7777` | where the host is |
 //! | `host-key=HEX`, `device-key=HEX` | the host's public key and the device's own secret one, for Noise; without both, in the clear |
-//! | `mode=masked` | `masked` or `direct` |
+//! | `mode=masked` | `masked` or `direct`, of those that the program has |
 //! | `prompt=1,2,3` | token ids |
 //! | `tokens=16` | tokens to generate |
 //! | `chunk=8` | positions of the prompt that are computed together |
-//! | `temperature=0.8`, `seed=7` | of the choice of tokens: nothing else comes from the seed |
+//! | `temperature=0.8`, `seed=7` | of the choice of tokens, at most 7 digits: nothing else comes from the seed |
 //! | `pace=20000` | microseconds from an answer to the next request |
 //! | `store=64` | tokens that the store has room for; usually what the request needs |
 //! | `rows=full` | form of the rows of units: `full` or `switched` |
@@ -29,8 +29,18 @@ const LONGEST_PROMPT: usize = 256;
 /// How numbers are hidden.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Mode {
+    #[cfg(feature = "masked")]
     Masked,
+    #[cfg(feature = "direct")]
     Direct,
+}
+
+impl Mode {
+    /// Masked mode where the program has it.
+    #[cfg(feature = "masked")]
+    const DEFAULT: Self = Self::Masked;
+    #[cfg(not(feature = "masked"))]
+    const DEFAULT: Self = Self::Direct;
 }
 
 #[derive(Debug)]
@@ -58,7 +68,7 @@ impl Arguments {
             host: (Ipv4Address::UNSPECIFIED, 0).into(),
             host_key: None,
             device_key: None,
-            mode: Mode::Masked,
+            mode: Mode::DEFAULT,
             prompt: heapless::Vec::new(),
             tokens: 16,
             chunk: 8,
@@ -89,7 +99,9 @@ impl Arguments {
             "device-key" => self.device_key = Some(SecretKey::from_hex(value).ok()?),
             "mode" => {
                 self.mode = match value {
+                    #[cfg(feature = "masked")]
                     "masked" => Mode::Masked,
+                    #[cfg(feature = "direct")]
                     "direct" => Mode::Direct,
                     _ => return None,
                 }
@@ -108,7 +120,7 @@ impl Arguments {
             }
             "tokens" => self.tokens = parse(value)?,
             "chunk" => self.chunk = parse(value)?,
-            "temperature" => self.temperature = parse(value)?,
+            "temperature" => self.temperature = decimal(value)?,
             "seed" => self.seed = parse(value)?,
             "pace" => self.pace = Duration::from_micros(parse(value)?),
             "store" => self.store = Some(parse(value)?),
@@ -126,6 +138,20 @@ impl Arguments {
 
 fn parse<T: FromStr>(value: &str) -> Option<T> {
     value.parse().ok()
+}
+
+/// A decimal fraction of few digits. The library's conversion takes any number, and 13 KB.
+fn decimal(value: &str) -> Option<f32> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let digits = [whole, fraction].into_iter().flat_map(str::bytes);
+    // Both numbers are exact, so that the quotient is the nearest number to the fraction.
+    let mut number = 0_u32;
+    for digit in digits {
+        let digit = char::from(digit).to_digit(10)?;
+        number = number.checked_mul(10)?.checked_add(digit).filter(|&number| number < 1 << 24)?;
+    }
+    let scale = 10_u32.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    (!value.is_empty()).then_some(number as f32 / scale as f32)
 }
 
 fn seconds(value: &str) -> Option<Duration> {

@@ -9,7 +9,7 @@ use kernel::params::{Direct4096, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::stream::Seed;
 
-type Set = Direct4096;
+pub(crate) type Set = Direct4096;
 
 /// Generates.
 pub(crate) async fn run(

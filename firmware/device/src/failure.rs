@@ -1,17 +1,18 @@
 //! Why a device has no text to show, and whose fault it is.
 
+use crate::secure::LinkFailure;
 use board::entropy::NoEntropy;
 use device_client::choose::ChoiceError;
 use device_client::client::ClientError;
 use device_client::decoder::DecoderError;
 use device_client::generate::GenerateError;
-use device_client::net::NetError;
+#[cfg(feature = "masked")]
 use device_client::prepare::PrepareError;
 use device_client::session::SessionError;
+#[cfg(feature = "masked")]
 use device_client::store::StoreError;
 use kernel::bundle::BundleError;
 use kernel::schedule::ScheduleError;
-use link::LinkError;
 
 /// Why a run ended early.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -30,18 +31,22 @@ pub(crate) enum Failure {
     Ethernet,
     #[error("no secure randomness is available")]
     Entropy,
+    #[cfg(feature = "masked")]
     #[error("the store has room for {room} tokens, and {needed} are needed")]
     Room { room: usize, needed: usize },
+    #[cfg(feature = "masked")]
     #[error("the store: {0}")]
     Store(#[from] StoreError),
+    #[cfg(feature = "masked")]
     #[error("preparing correlations failed: {0}")]
-    Prepare(#[from] PrepareError<LinkError<NetError>>),
+    Prepare(#[from] PrepareError<LinkFailure>),
     #[error("the session ended early: {0}")]
-    Client(#[from] ClientError<LinkError<NetError>>),
+    Client(#[from] ClientError<LinkFailure>),
     #[error("{0}")]
     Decoder(#[from] DecoderError),
     #[error("the host was caught cheating: {failed} checks failed, and nothing of it is shown")]
     Cheated { failed: u32 },
+    #[cfg(feature = "direct")]
     #[error("the host was caught cheating before: only masked mode may be used with it")]
     Distrust,
     #[error("the prompt does not fit the schedule")]
@@ -53,7 +58,9 @@ impl Failure {
     pub(crate) const fn exit_code(self) -> u8 {
         match self {
             Self::CommandLine => 2,
-            Self::Cheated { .. } | Self::Distrust => 3,
+            Self::Cheated { .. } => 3,
+            #[cfg(feature = "direct")]
+            Self::Distrust => 3,
             _ => 1,
         }
     }
@@ -64,12 +71,17 @@ impl Failure {
 
     /// Whether another run would fail as well.
     pub(crate) const fn is_final(self) -> bool {
-        !matches!(self, Self::Prepare(_) | Self::Client(_) | Self::Cheated { .. })
+        match self {
+            #[cfg(feature = "masked")]
+            Self::Prepare(_) => false,
+            Self::Client(_) | Self::Cheated { .. } => false,
+            _ => true,
+        }
     }
 }
 
-impl From<GenerateError<ClientError<LinkError<NetError>>>> for Failure {
-    fn from(error: GenerateError<ClientError<LinkError<NetError>>>) -> Self {
+impl From<GenerateError<ClientError<LinkFailure>>> for Failure {
+    fn from(error: GenerateError<ClientError<LinkFailure>>) -> Self {
         match error {
             GenerateError::Products(error) => error.into(),
             GenerateError::Decoder(error) => error.into(),

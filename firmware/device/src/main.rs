@@ -4,12 +4,17 @@
 //! The device's bundle is in external flash and is read in place. What to do comes as words of the
 //! form `name=value`; [`arguments`] lists them. The exit code is 0, 1 for a failure, 2 for wrong usage,
 //! and 3 where the host's answers failed a check.
+//!
+//! The features `masked`, `direct` and `noise` say what the program can do; it has all unless told
+//! otherwise.
 #![no_std]
 #![no_main]
 
 mod arguments;
+#[cfg(feature = "direct")]
 mod direct;
 mod failure;
+#[cfg(feature = "masked")]
 mod masked;
 mod memory;
 mod network;
@@ -21,7 +26,6 @@ use board::{println, semihosting, stack};
 use embassy_executor::Spawner;
 use embassy_time::Timer;
 use failure::Failure;
-use kernel::bundle::DeviceBundle;
 use memory::Memory;
 
 #[board::entry]
@@ -58,7 +62,7 @@ async fn start(spawner: Spawner) -> Result<(), Failure> {
     let mut line = [0; 1024];
     let line = semihosting::command_line(&mut line).ok_or(Failure::CommandLine)?;
     let arguments = Arguments::parse(line)?;
-    let bundle = bundle()?;
+    let bundle = board::bundle::read()?;
     println!("model {}", bundle.digest());
     let mut memory = Memory::take()?;
     let stack = network::start(spawner).await?;
@@ -82,15 +86,4 @@ async fn start(spawner: Spawner) -> Result<(), Failure> {
             }
         }
     }
-}
-
-/// The bundle at the start of the external flash, which says how long it is.
-fn bundle() -> Result<DeviceBundle<'static>, Failure> {
-    const LENGTH: core::ops::Range<usize> = 16..24;
-    let flash = board::memory::external_flash();
-    let length = flash.get(LENGTH).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-    let length = length.and_then(|length| usize::try_from(length).ok());
-    // Where there is no bundle, there may be any number.
-    let bytes = length.and_then(|length| flash.get(..length)).unwrap_or_default();
-    Ok(DeviceBundle::parse(bytes)?)
 }

@@ -33,7 +33,7 @@ const ATTEMPTS: u32 = 3;
 pub(crate) async fn run(
     run: &Run<'_>,
     mut internal: Arena<'_>,
-    mut external: Arena<'_>,
+    external: &mut Arena<'_>,
 ) -> Result<(), Failure> {
     let config = run.bundle.config();
     let demand = |group| run.schedule.demand(config, group);
@@ -53,7 +53,7 @@ pub(crate) async fn run(
     let part = internal.take("a part of a frame", PART)?;
     let session =
         MaskedSession::open(run.bundle, &mut store, run.schedule, Set::ID, run.id, words)?;
-    run.generate(session, part, &mut external).await
+    run.generate(session, part, external).await
 }
 
 /// Prepares what the store lacks. What a broken link or a refused unit leaves lacking is asked for

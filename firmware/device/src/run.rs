@@ -1,24 +1,24 @@
 //! One run: a session with the host, from a prompt to a text.
 
 use crate::arguments::{Arguments, Mode};
+#[cfg(feature = "direct")]
+use crate::direct;
 use crate::failure::Failure;
+#[cfg(feature = "masked")]
+use crate::masked;
 use crate::memory::{Arena, Memory};
 use crate::secure::{SecureConnector, Security};
-use crate::{direct, masked};
 use board::entropy::MachineEntropy;
 use board::{print, println};
 use device_client::choose::Choice;
 use device_client::client::Client;
 use device_client::decoder::Decoder;
-use device_client::direct::direct_fitting_chunk;
 use device_client::generate::{Event, Sampling, generate};
-use device_client::masked::fitting_chunk;
 use device_client::net::Endpoint;
 use device_client::session::{self, Session};
 use embassy_net::Stack;
 use embassy_time::Instant;
 use kernel::bundle::DeviceBundle;
-use kernel::params::Direct4096;
 use kernel::schedule::Schedule;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::SessionId;
@@ -51,9 +51,12 @@ pub(crate) async fn run(
     let config = bundle.config();
     let wanted = arguments.chunk as usize;
     let chunk = match arguments.mode {
-        Mode::Masked => fitting_chunk(config, wanted),
+        #[cfg(feature = "masked")]
+        Mode::Masked => device_client::masked::fitting_chunk(config, wanted),
+        #[cfg(feature = "direct")]
         Mode::Direct if caught => return Err(Failure::Distrust),
-        Mode::Direct => direct_fitting_chunk::<Direct4096>(config, wanted),
+        #[cfg(feature = "direct")]
+        Mode::Direct => device_client::direct::direct_fitting_chunk::<direct::Set>(config, wanted),
     };
     let length = arguments.prompt.len() as u32;
     let schedule = Schedule::for_request(config, length, arguments.tokens, chunk as u32)?;
@@ -66,7 +69,9 @@ pub(crate) async fn run(
     MachineEntropy.fill(&mut id.0)?;
     let run = Run { bundle, arguments, schedule, endpoint, security, id };
     match arguments.mode {
-        Mode::Masked => masked::run(&run, internal, external).await,
+        #[cfg(feature = "masked")]
+        Mode::Masked => masked::run(&run, internal, &mut external).await,
+        #[cfg(feature = "direct")]
         Mode::Direct => direct::run(&run, internal, &mut external).await,
     }
 }

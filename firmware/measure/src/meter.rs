@@ -83,7 +83,11 @@ impl Meter {
 /// Prints the counts of an operation.
 pub(crate) fn report(operation: &str, shape: (usize, usize), varies: Varies, counts: [u32; RUNS]) {
     let (n, k) = shape;
-    let varies = if matches!(varies, Varies::Draws) { "draws" } else { "nothing" };
+    let varies = match varies {
+        Varies::Nothing => "nothing",
+        Varies::Draws => "draws",
+        Varies::Values => "values",
+    };
     let [a, b, c] = counts;
     println!("{} {} {} {} {} {} {}", operation, n, k, varies, a, b, c);
 }
@@ -95,4 +99,6 @@ pub(crate) enum Varies {
     Nothing,
     /// How many draws are rejected.
     Draws,
+    /// The values that it computes with, as the float half may.
+    Values,
 }

@@ -4,6 +4,7 @@
 //! `#[entry]` of cortex-m-rt, calls [`start`] first, and ends with [`semihosting::exit`].
 #![no_std]
 
+pub mod bundle;
 pub mod counter;
 pub mod entropy;
 pub mod ethernet;

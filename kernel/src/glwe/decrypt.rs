@@ -52,7 +52,12 @@ pub fn decrypt_into<S: MaskedSet, R: RingOps>(
 pub(super) fn decode<S: MaskedSet>(phase: &mut [u32], noise: &[u32]) {
     let scale_inverse = S::Plain::inv(S::Plain::reduce(u64::from(S::Scale::VALUE)));
     for (m, &noise) in phase.iter_mut().zip(noise) {
-        let noise = S::Plain::from_i64(i64::from(S::Scale::centre(noise)));
+        let noise = S::Scale::centre(noise);
+        let noise = if S::Plain::VALUE > S::Scale::VALUE {
+            S::Plain::from_i32(noise)
+        } else {
+            S::Plain::from_i64(noise.into())
+        };
         *m = S::Plain::mul(S::Plain::sub(*m, noise), scale_inverse);
     }
 }

@@ -215,22 +215,21 @@ fn full_phase<P: Prime, R: RingOps>(body: &[u32], sum: &mut [u32]) {
 
 /// `2^10 b' - sum_k a'_k s_k` modulo t, from minus the sum.
 fn switched_phase<S: MaskedSet, R: RingOps>(body: &[u32], sum: &mut [u32]) {
-    let factor = S::Plain::reduce(1 << BODY_SHIFT);
     R::ntt_inverse::<S::Plain>(sum);
     for (sum, &b) in sum.iter_mut().zip(body) {
-        *sum = S::Plain::add(S::Plain::mul(b, factor), *sum);
+        *sum = S::Plain::shift_add(b, BODY_SHIFT, *sum);
     }
 }
 
 /// e' from the low parts, and with it the message from the phase modulo t.
 fn switched_decode<S: MaskedSet, R: RingOps>(body: &[u32], phase: &mut [u32], sum: &mut [u32]) {
-    let inverse = S::Plain::inv(S::Plain::reduce(1 << SWITCHED_MASK_BITS));
     R::ntt_inverse::<S::Scale>(sum);
     for ((m, e), &low) in phase.iter_mut().zip(sum).zip(body) {
         // The sum is an integer, exactly: its residue modulo 2^13 is what counts.
         let product = S::Scale::centre(*e) as u32;
         let error = centre((low << BODY_SHIFT).wrapping_add(product));
-        *m = S::Plain::mul(S::Plain::sub(*m, S::Plain::from_i32(error)), inverse);
+        let scaled = S::Plain::sub(*m, S::Plain::from_i32(error));
+        *m = S::Plain::shift_down(scaled, SWITCHED_MASK_BITS);
         *e = S::Scale::from_i32(error);
     }
 }

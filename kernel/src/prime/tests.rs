@@ -18,6 +18,10 @@ fn laws<P: Prime>(a: u32, b: u32, c: u32, wide: u64, signed: i64) {
     assert_eq!(i64::from(P::from_i8(signed as i8)), i64::from(signed as i8).rem_euclid(p as i64));
     assert_eq!(P::mul(a, P::add(b, c)), P::add(P::mul(a, b), P::mul(a, c)));
     assert_eq!(P::mul(P::mul(a, b), c), P::mul(a, P::mul(b, c)));
+    for bits in [3, 10, 13] {
+        assert_eq!(u64::from(P::shift_add(a, bits, b)), ((wa << bits) + wb) % p);
+        assert_eq!(P::mul(P::shift_down(a, bits), P::reduce(1 << bits)), a);
+    }
     assert_eq!(P::add(a, P::neg(a)), 0);
     assert_eq!(P::from_i32(P::centre(a)), a);
     assert!(u64::from(P::centre(a).unsigned_abs()) <= (p - 1) / 2);

@@ -5,7 +5,7 @@ use blake2::Blake2s256;
 use blake2::digest::{Digest, Update};
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use noise_protocol::{Cipher, DH, Hash, U8Array};
-use x25519_dalek::{PublicKey, StaticSecret};
+use x25519_dalek::{PublicKey, StaticSecret, X25519_BASEPOINT_BYTES};
 use zeroize::Zeroize;
 
 const TAG: usize = super::TAG_BYTES;
@@ -47,8 +47,9 @@ impl<const N: usize> U8Array for Erased<N> {
     }
 }
 
+/// A product like any other, so that a small device needs no second curve's code for it.
 pub(super) fn public(secret: &[u8; 32]) -> [u8; 32] {
-    PublicKey::from(&StaticSecret::from(*secret)).to_bytes()
+    StaticSecret::from(*secret).diffie_hellman(&PublicKey::from(X25519_BASEPOINT_BYTES)).to_bytes()
 }
 
 pub(super) enum X25519 {}

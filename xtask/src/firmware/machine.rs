@@ -61,12 +61,7 @@ impl Machine {
         write!(network, "cmd:{} relay {}", relay.display(), setup.port)?;
         let control = free_port()?;
         command
-            .arg("-device")
-            .arg(format!(
-                "loader,file={},addr={:#x},force-raw=on",
-                setup.bundle.display(),
-                qemu::EXTERNAL_FLASH
-            ))
+            .args(qemu::flashed(setup.bundle))
             .args(["-nic", &network])
             .args(["-qmp", &format!("tcp:127.0.0.1:{control},server=on,wait=off")]);
         if let Some(file) = setup.capture {

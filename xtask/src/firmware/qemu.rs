@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::shell;
 
 /// Where the board has its external flash; `memory.x` says so too.
-pub(crate) const EXTERNAL_FLASH: u32 = 0x0020_0000;
+const EXTERNAL_FLASH: u32 = 0x0020_0000;
 
 /// The board of `firmware/mps2-an386`.
 const MACHINE: &str = "mps2-an386";
@@ -34,4 +34,10 @@ pub(crate) fn board<'a>(program: &Path, arguments: impl Iterator<Item = &'a str>
         .arg("-kernel")
         .arg(program);
     command
+}
+
+/// The arguments with which the board finds a file in its external flash.
+pub(crate) fn flashed(file: &Path) -> [String; 2] {
+    let loader = format!("loader,file={},addr={EXTERNAL_FLASH:#x},force-raw=on", file.display());
+    ["-device".to_owned(), loader]
 }
