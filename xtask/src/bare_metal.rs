@@ -2,7 +2,8 @@
 //!
 //! A rustup target would not do: its sysroot carries `alloc`. Here the core library, and nothing
 //! else, is built from source, so that a crate that asks for `alloc` or `std` finds neither.
-//! Every crate is built on its own, since in one build they would share their features.
+//! Every crate is built on its own, since in one build they would share their features. Two crates
+//! are compiled for other processors too.
 
 use std::env;
 use std::path::PathBuf;
@@ -25,6 +26,13 @@ const BUILDS: [(&str, &str); 5] = [
 
 /// A Cortex-M4 or M7 with a floating-point unit.
 pub(crate) const TARGET: &str = "thumbv7em-none-eabihf";
+
+/// Processors for which these crates are compiled, no more: nothing runs there. A Cortex-M0 has neither a
+/// long multiplication nor a floating-point unit, and its library routines may not take one time.
+const COMPILED: [(&str, [&str; 2]); 2] = [
+    ("riscv32imac-unknown-none-elf", ["kernel", "device-client"]),
+    ("thumbv6m-none-eabi", ["kernel", "device-client"]),
+];
 
 /// A sysroot with a compiler, a cargo and the source of the library, where it is not Debian's.
 const SYSROOT: &str = "SUBROSA_BARE_METAL_SYSROOT";
@@ -60,27 +68,32 @@ pub(crate) fn check() -> Result<()> {
         );
         println!("{name} [{features}]: no dependency asks for std or alloc");
     }
+    let builds = BUILDS.map(|(name, features)| (TARGET, name, features)).into_iter();
+    let compiled =
+        COMPILED.into_iter().flat_map(|(target, names)| names.map(|name| (target, name, "")));
+    builds.chain(compiled).try_for_each(|(target, name, features)| build(target, name, features))
+}
+
+/// Builds a crate with the core library and nothing else.
+fn build(target: &str, name: &str, features: &str) -> Result<()> {
     let sysroot = sysroot()?;
-    let target_dir = shell::target_dir("bare-metal")?;
-    for (name, features) in BUILDS {
-        let mut build = shell::command(sysroot.join("bin/cargo"));
-        shell::forget_toolchain(&mut build);
-        build
-            .env("RUSTC", sysroot.join("bin/rustc"))
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_TARGET_DIR", &target_dir)
-            .args(["build", "--locked", "--package", name, "--target", TARGET])
-            .args(["--features", features])
-            .args(["-Z", "build-std=core"])
-            // It is a proof, not a product: do not spend time on optimising it.
-            .args(["--config", "profile.dev.package.'*'.opt-level=0"])
-            .args(["--config", "profile.dev.debug=false"]);
-        if shell::run(&mut build).is_err() {
-            bail!(
-                "{name} does not build for bare metal; if it misses `alloc` or `std`, then it or \
-                 one of its dependencies uses them without a feature that is off by default"
-            );
-        }
+    let mut build = shell::command(sysroot.join("bin/cargo"));
+    shell::forget_toolchain(&mut build);
+    build
+        .env("RUSTC", sysroot.join("bin/rustc"))
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_DIR", shell::target_dir("bare-metal")?)
+        .args(["build", "--locked", "--package", name, "--target", target])
+        .args(["--features", features])
+        .args(["-Z", "build-std=core"])
+        // It is a proof, not a product: do not spend time on optimising it.
+        .args(["--config", "profile.dev.package.'*'.opt-level=0"])
+        .args(["--config", "profile.dev.debug=false"]);
+    if shell::run(&mut build).is_err() {
+        bail!(
+            "{name} does not build for {target}; if it misses `alloc` or `std`, then it or one of \
+             its dependencies uses them without a feature that is off by default"
+        );
     }
     Ok(())
 }

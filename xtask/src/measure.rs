@@ -20,7 +20,8 @@ Instructions on a Cortex-M4, counted in QEMU (`-icount shift=6`), where one is l
 measure` makes this page: it counts each operation under three sets of secrets, in two runs, and fails
 if the runs differ in one instruction, or if the secrets do.
 A chip takes 1.1 to 1.5 cycles an instruction, without wait states of its flash. The build is that of
-`firmware`: `opt-level = 3`, `lto = \"fat\"`, and LLVM's option `-pre-RA-sched=source`.
+`firmware`: what computes for speed, the rest for size, `lto = \"fat\"`, and LLVM's option `-pre-RA-sched=source`.
+The model's light half may take longer for some numbers than for others, which no message shows.
 ";
 
 /// One line of the program's output.
