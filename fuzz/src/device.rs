@@ -21,7 +21,7 @@ use kernel::model::GroupId;
 use kernel::params::{InsecureDirect64, InsecureMasked16x1, ParameterSet};
 use kernel::ring::Scalar;
 use kernel::schedule::Schedule;
-use kernel::wire::{HEADER_BYTES, RowForm, SessionId};
+use kernel::wire::{RowForm, SessionId};
 
 type Set = InsecureMasked16x1;
 /// With keys, small as the model is.
