@@ -1,5 +1,6 @@
 //! The commands of the workshop. `cargo xtask test` runs everything that a change has to pass;
-//! every step of it is also a command of its own. `measure`, `c-header` and `interop` are not steps of it.
+//! every step of it is also a command of its own. `firmware`, `c-api`,
+//! `measure`, `c-header` and `interop` are not steps of it.
 
 mod bare_metal;
 mod c_api;
@@ -27,7 +28,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every step below but interop in this order, and stop at the first that fails
+    /// Run the steps from packages to unit in this order, and stop at the first that fails
     Test {
         /// Run the steps after a failed one too, and report them all
         #[arg(long)]
