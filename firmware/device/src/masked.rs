@@ -81,7 +81,7 @@ async fn fetch(
             println!("preparing again: {} units are missing", lacking.len());
             Timer::after(run.arguments.limits.pause).await;
         }
-        let link = match secure::connect(&run.endpoint, run.security).await {
+        let link = match secure::connect(&run.endpoint, &run.security).await {
             Ok(link) => link,
             Err(error) => {
                 outcome = Err(PrepareError::Transport(TransportError::Link(error)));

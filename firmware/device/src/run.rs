@@ -64,7 +64,8 @@ pub(crate) async fn run(
     let receive = internal.take("received", RECEIVE)?;
     let send = internal.take("to send", SEND)?;
     let endpoint = Endpoint::new(stack, arguments.host, receive, send, arguments.limits);
-    let security = Security::new(arguments.device_key.as_ref(), arguments.host_key.as_ref())?;
+    let keys = (arguments.device_key.as_ref(), arguments.host_key.as_ref());
+    let security = Security::new(keys.0, keys.1, &mut internal)?;
     let mut id = SessionId([0; 16]);
     MachineEntropy.fill(&mut id.0)?;
     let run = Run { bundle, arguments, schedule, endpoint, security, id };
@@ -97,7 +98,7 @@ impl Run<'_> {
         let choice = Choice::new(self.arguments.temperature, 1.0)?;
         let sampling = Sampling { choice, seed: Seed::from_bytes(seed) };
 
-        let connector = SecureConnector::new(&self.endpoint, self.security, self.arguments.pace);
+        let connector = SecureConnector::new(&self.endpoint, &self.security, self.arguments.pace);
         let began = Instant::now();
         let mut client = Client::open(session, connector, part).await?;
         let mut shown = true;

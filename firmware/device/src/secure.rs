@@ -14,22 +14,21 @@ use noise::secured;
 #[cfg(feature = "masked")]
 pub(crate) async fn connect<'e, 'a>(
     endpoint: &'e Endpoint<'a>,
-    security: Security<'_>,
+    security: &'e Security<'a>,
 ) -> Result<Link<'e, 'a>, LinkFailure> {
     secured(endpoint.connect().await, security).await
 }
 
 /// A connector that secures its links.
-#[derive(Debug)]
 pub(crate) struct SecureConnector<'e, 'a> {
     net: NetConnector<'e, 'a>,
-    security: Security<'e>,
+    security: &'e Security<'a>,
 }
 
 impl<'e, 'a> SecureConnector<'e, 'a> {
     pub(crate) fn new(
         endpoint: &'e Endpoint<'a>,
-        security: Security<'e>,
+        security: &'e Security<'a>,
         distance: Duration,
     ) -> Self {
         Self { net: NetConnector::new(endpoint, distance), security }

@@ -53,8 +53,14 @@ extern "C" fn report(stack: u32) -> ! {
     semihosting::exit(FAULT)
 }
 
-/// An interrupt came that nobody asked for.
+/// An interrupt came that nobody asked for, or an exception that has no handler of its own: the guard's,
+/// where a large frame was written to before the stack's pointer itself went too far.
 pub(crate) fn unexpected(number: i16) -> ! {
+    const MEMORY_MANAGEMENT: i16 = 4 - 16;
+    if number == MEMORY_MANAGEMENT {
+        // SAFETY: a register of the system control block, which is only read.
+        report(unsafe { (*cortex_m::peripheral::SCB::PTR).mmfar.read() });
+    }
     println!("fault: interrupt {} has no handler", number);
     semihosting::exit(FAULT)
 }

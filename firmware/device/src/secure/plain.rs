@@ -1,6 +1,7 @@
 //! Links in the clear, in a program without Noise.
 
 use crate::failure::Failure;
+use crate::memory::Arena;
 use core::marker::PhantomData;
 use device_client::net::{NetError, NetLink};
 use link::{PublicKey, SecretKey};
@@ -12,7 +13,6 @@ pub(crate) type Link<'e, 'a> = NetLink<'e, 'a>;
 pub(crate) type LinkFailure = NetError;
 
 /// How the host is spoken to: in the clear.
-#[derive(Clone, Copy, Debug)]
 pub(crate) struct Security<'k>(PhantomData<&'k PublicKey>);
 
 impl<'k> Security<'k> {
@@ -20,6 +20,7 @@ impl<'k> Security<'k> {
     pub(crate) fn new(
         own: Option<&'k SecretKey>,
         host: Option<&'k PublicKey>,
+        _memory: &mut Arena<'k>,
     ) -> Result<Self, Failure> {
         match (own, host) {
             (None, None) => Ok(Self(PhantomData)),
@@ -31,7 +32,7 @@ impl<'k> Security<'k> {
 /// The link over a connection.
 pub(super) async fn secured<'e, 'a>(
     link: Result<NetLink<'e, 'a>, NetError>,
-    _security: Security<'_>,
+    _security: &'e Security<'a>,
 ) -> Result<Link<'e, 'a>, LinkFailure> {
     link
 }
