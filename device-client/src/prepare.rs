@@ -3,18 +3,22 @@
 //! Bodies and rows pass in parts of one packed polynomial, so that no memory for a whole frame, or a whole
 //! row, is needed.
 
+mod link;
+
+pub(crate) use link::Link;
+
 use crate::store::CorrelationStore;
-use crate::transport::{Transport, TransportError};
+use crate::transport::TransportError;
 use crate::unit::{Unit, UnitError, UnitForm, UnitWorkspace};
 use embedded_io_async::{Read, Write};
 use kernel::bundle::DeviceBundle;
 use kernel::model::GroupId;
-use kernel::params::{MASKED_LIMBS, MaskedSet, ParameterId};
+use kernel::params::{MASKED_LIMBS, MaskedSet};
 use kernel::ring::RingOps;
 use kernel::stream::{Entropy, Seed};
 use kernel::wire::{
-    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Header, Hello, MAX_PAYLOAD, Purpose, SessionId,
-    Welcome, WireError, decode_body, encode_body, packed_len,
+    BLOCK_PREFIX_BYTES, FrameType, HEADER_BYTES, Hello, MAX_PAYLOAD, Purpose, Welcome, WireError,
+    decode_body, encode_body, packed_len,
 };
 
 /// Why a preparation ended early. Finished units stay; the unit under way is burned.
@@ -187,89 +191,4 @@ where
 /// The payload part of a frame buffer.
 pub(crate) fn payload(frame: &mut [u8]) -> Result<&mut [u8], WireError> {
     frame.get_mut(HEADER_BYTES..).ok_or(WireError::Length)
-}
-
-/// A transport with its session and the numbers of the next frames.
-pub(crate) struct Link<Io> {
-    transport: Transport<Io>,
-    id: SessionId,
-    set: ParameterId,
-    sent: u32,
-    received: u32,
-}
-
-impl<Io: Read + Write> Link<Io> {
-    /// A link for a new session.
-    pub(crate) fn new(
-        io: Io,
-        set: ParameterId,
-        entropy: &mut impl Entropy,
-    ) -> Result<Self, PrepareError<Io::Error>> {
-        let mut id = SessionId([0; 16]);
-        entropy.fill(&mut id.0).map_err(|_| PrepareError::Entropy)?;
-        Ok(Self { transport: Transport::new(io), id, set, sent: 0, received: 0 })
-    }
-
-    /// The bytes since the last event.
-    pub(crate) const fn event(&mut self) -> PrepareEvent {
-        let transport = &mut self.transport;
-        let (up, down) = (transport.bytes_up, transport.bytes_down);
-        (transport.bytes_up, transport.bytes_down) = (0, 0);
-        PrepareEvent::Bytes { up, down }
-    }
-
-    /// Sends `frame`, whose payload of `length` bytes is in place.
-    pub(crate) async fn send(
-        &mut self,
-        kind: FrameType,
-        frame: &mut [u8],
-        length: usize,
-    ) -> Result<(), TransportError<Io::Error>> {
-        self.begin(kind, frame, length, length).await?;
-        self.transport.flush().await
-    }
-
-    /// Sends the header of a frame with a payload of `length` bytes, and the first `given` of them, which
-    /// are in place in `frame`; the others follow in parts.
-    async fn begin(
-        &mut self,
-        kind: FrameType,
-        frame: &mut [u8],
-        given: usize,
-        length: usize,
-    ) -> Result<(), TransportError<Io::Error>> {
-        let header = Header {
-            frame: kind,
-            set: self.set,
-            session: self.id,
-            sequence: self.sent,
-            length: length as u32,
-        };
-        frame[..HEADER_BYTES].copy_from_slice(&header.encode());
-        self.transport.send_part(&frame[..HEADER_BYTES + given]).await?;
-        self.sent += 1;
-        Ok(())
-    }
-
-    pub(crate) async fn receive<'p>(
-        &mut self,
-        kind: FrameType,
-        frame: &'p mut [u8],
-    ) -> Result<&'p [u8], TransportError<Io::Error>> {
-        let (header, payload) = self.transport.receive(payload(frame)?).await?;
-        header.expect((self.id, self.set), kind, self.received)?;
-        self.received += 1;
-        Ok(payload)
-    }
-
-    /// Receives the header of a frame, whose payload follows in parts, and returns its length.
-    async fn receive_header(
-        &mut self,
-        kind: FrameType,
-    ) -> Result<usize, TransportError<Io::Error>> {
-        let header = self.transport.receive_header().await?;
-        header.expect((self.id, self.set), kind, self.received)?;
-        self.received += 1;
-        Ok(header.length as usize)
-    }
 }

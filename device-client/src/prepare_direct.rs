@@ -14,13 +14,12 @@
 //! every unit. If the checks fail the masks are dropped, and nothing about a prompt is learned; use the
 //! masked method only with that host from then on.
 
-mod link;
 mod unit;
 
 pub use unit::DirectUnit;
 
 use crate::direct::{Cipher, CipherError, DirectMemory};
-use crate::prepare::{PrepareError, PrepareEvent, Receiving};
+use crate::prepare::{Link, PrepareError, PrepareEvent, Receiving};
 use crate::session::PART_BYTES;
 use crate::store::CorrelationStore;
 use crate::unit::UnitError;
@@ -37,7 +36,6 @@ use kernel::trace::PreparationRule;
 use kernel::wire::{
     FrameType, Hello, MAX_PAYLOAD, Purpose, Welcome, WireError, decode_body, encode_body,
 };
-use link::Link;
 use zeroize::Zeroize;
 
 /// Coordinates whose masks share ChaCha blocks.
@@ -238,8 +236,8 @@ where
         out.copy_from_slice(&body[first..][..out.len()]);
         Ok(())
     };
-    link.send(FrameType::Hello, length, part, hello).await?;
-    let length = link.receive(FrameType::Welcome, 0).await?;
+    link.send_made(FrameType::Hello, length, part, hello).await?;
+    let length = link.expect_header(FrameType::Welcome, 0).await?;
     let welcome = part.get_mut(..length).ok_or(WireError::Length)?;
     let welcome: Welcome = decode_body(link.receive_part(welcome).await?.unwrap_or_default())?;
     if welcome.digest != bundle.digest() {
@@ -247,7 +245,7 @@ where
     }
     for index in 0..session.keys() {
         let key = |first: usize, out: &mut [u8]| session.key(index, first, out);
-        link.send(FrameType::EvaluationKey, Cipher::<S, R>::key_bytes(), part, key).await?;
+        link.send_made(FrameType::EvaluationKey, Cipher::<S, R>::key_bytes(), part, key).await?;
         observe(link.event());
     }
     let receiving = Receiving(store);
@@ -265,7 +263,7 @@ where
     }
     // All answers are there: a link that breaks now takes nothing away. What the verdict does to the
     // store comes behind the last byte.
-    let _ = link.send(FrameType::Bye, 0, part, |_, _| Ok(())).await;
+    let _ = link.send_made(FrameType::Bye, 0, part, |_, _| Ok(())).await;
     observe(link.event());
     let kept = session.finish(receiving.0)?;
     report(units, kept, &mut observe);
@@ -298,11 +296,11 @@ where
     unit.begin(store)?;
     let bytes = unit.request_bytes();
     let request = |first: usize, out: &mut [u8]| unit.request(first, out);
-    link.send(FrameType::Product, bytes, part, request).await?;
+    link.send_made(FrameType::Product, bytes, part, request).await?;
     observe(link.event());
     let mut whole = false;
     while !whole {
-        unit.answer(link.receive(FrameType::ProductReply, number).await?)?;
+        unit.answer(link.expect_header(FrameType::ProductReply, number).await?)?;
         while let Some(part) = link.receive_part(part).await? {
             whole = unit.take(part, store)?;
         }
