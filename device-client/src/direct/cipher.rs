@@ -225,7 +225,7 @@ impl<'a, S: DirectSet, R: RingOps> Cipher<'a, S, R> {
     }
 
     /// Takes bytes of a result off `bytes`: the first of another one, or the next. Returns whether it is
-    /// whole: then it is [there](Self::output) until more are taken.
+    /// whole: then it is [there](Self::outputs) until more are taken.
     pub(crate) fn take(&mut self, layout: &Layout, bytes: &mut &[u8]) -> Result<bool, CipherError> {
         self.held = None;
         let (mut result, scratch) = self.work.decrypting::<S>().ok_or(CipherError::Memory)?;
