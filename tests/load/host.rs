@@ -35,7 +35,9 @@ impl Host {
         let end = Instant::now() + PATIENCE;
         host.address = loop {
             let log = host.log();
-            let said = log.lines().find_map(|line| line.strip_prefix("serving "));
+            // Whole lines: the host may be in the middle of the last one.
+            let mut whole = log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            let said = whole.find_map(|line| line.strip_prefix("serving "));
             if let Some(rest) = said.and_then(|said| said.split(" on ").nth(1)) {
                 break rest.split(' ').next().unwrap().parse().unwrap();
             }

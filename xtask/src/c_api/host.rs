@@ -96,8 +96,9 @@ impl Drop for Host {
     }
 }
 
-/// The port in "serving DIGEST on 127.0.0.1:PORT (..".
+/// The port in "serving DIGEST on 127.0.0.1:PORT (..", once that line is whole.
 fn port(log: &str) -> Option<u16> {
-    let line = log.lines().find_map(|line| line.strip_prefix("serving "))?;
+    let mut whole = log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let line = whole.find_map(|line| line.strip_prefix("serving "))?;
     line.split(" on 127.0.0.1:").nth(1)?.split(' ').next()?.parse().ok()
 }
