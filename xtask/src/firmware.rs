@@ -38,8 +38,8 @@ pub(crate) fn check() -> Result<()> {
     let activations = party.activations()?;
     let trials = Trials { party: &party, program: programs.join("device"), folder: &folder };
     trials.full_store()?;
-    // Two at a time: they wait for their networks as much as they compute.
-    let (runs, faults) = thread::scope(|scope| {
+    // Three at a time: they wait for their networks as much as they compute, and one for hosts that are silent.
+    let (runs, faults, silence) = thread::scope(|scope| {
         let runs = scope.spawn(|| -> Result<_> {
             let masked = trials.secured("masked")?;
             let direct = trials.secured("direct")?;
@@ -48,17 +48,20 @@ pub(crate) fn check() -> Result<()> {
             Ok([("masked", masked), ("direct", direct)])
         });
         let faults = scope.spawn(|| {
-            trials.silent()?;
             trials.stranger()?;
             trials.reset()?;
-            trials.cable()?;
             trials.liar_direct()?;
             trials.liar()
         });
-        (runs.join(), faults.join())
+        let silence = scope.spawn(|| {
+            trials.silent()?;
+            trials.cable()
+        });
+        (runs.join(), faults.join(), silence.join())
     });
     let lost = |_| anyhow::anyhow!("a trial panicked");
     faults.map_err(lost)??;
+    silence.map_err(lost)??;
     let runs = runs.map_err(lost)??;
 
     let table = memory::page(&trials.program, &runs)?;

@@ -1,6 +1,6 @@
 //! The commands of the workshop. `cargo xtask test` runs everything that a change has to pass;
-//! every step of it is also a command of its own. `firmware`, `c-api`,
-//! `measure`, `c-header` and `interop` are not steps of it.
+//! every step of it is also a command of its own. `measure`,
+//! `c-header` and `interop` are not steps of it.
 
 mod bare_metal;
 mod c_api;
@@ -9,6 +9,7 @@ mod licences;
 mod measure;
 mod neon;
 mod packages;
+mod program;
 mod rules;
 mod shell;
 mod source;

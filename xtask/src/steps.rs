@@ -35,12 +35,12 @@ pub(crate) enum Step {
     Fuzz,
     /// Run the tests of TLS, an optional feature that needs OpenSSL
     Tls,
-    /// Run the documentation's examples and all other tests
-    Unit,
     /// Build the firmware and run it on an emulated board, with a host that is honest and ones that are not
     Firmware,
     /// Check the C header, and run the example in C here and on an emulated board
     CApi,
+    /// Run the documentation's examples and all other tests
+    Unit,
     /// Count the instructions of a device's computations, emulated, and write docs/embedded/instructions.md
     Measure,
     /// Write the C header anew
@@ -50,7 +50,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -62,13 +62,14 @@ impl Step {
         Self::Neon,
         Self::Fuzz,
         Self::Tls,
+        Self::Firmware,
+        Self::CApi,
         Self::Unit,
     ];
 
     /// The steps that run only when they are asked for.
     #[cfg(test)]
-    const APART: [Self; 5] =
-        [Self::Firmware, Self::CApi, Self::Measure, Self::CHeader, Self::Interop];
+    const APART: [Self; 3] = [Self::Measure, Self::CHeader, Self::Interop];
 
     /// The name of the command that runs this step alone.
     fn name(self) -> &'static str {
@@ -84,10 +85,10 @@ impl Step {
             Self::Neon => "neon",
             Self::Fuzz => "fuzz",
             Self::Tls => "tls",
-            Self::Unit => "unit",
             Self::Firmware => "firmware",
-            Self::Measure => "measure",
             Self::CApi => "c-api",
+            Self::Unit => "unit",
+            Self::Measure => "measure",
             Self::CHeader => "c-header",
             Self::Interop => "interop",
         }
@@ -108,10 +109,10 @@ impl Step {
             // Here the targets run without libFuzzer.
             Self::Fuzz => own_workspace("fuzz"),
             Self::Tls => tls(),
-            Self::Unit => unit(),
             Self::Firmware => firmware::check(),
-            Self::Measure => measure::write(),
             Self::CApi => c_api::check(),
+            Self::Unit => unit(),
+            Self::Measure => measure::write(),
             Self::CHeader => c_api::header::write(),
             // The crate tfhe stays apart, with its licence and its minutes.
             Self::Interop => own_workspace("tests/interop"),

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +19,9 @@ use super::qemu;
 /// Where the device expects its host: the one address that its network leads to.
 pub(crate) const HOST: &str = "10.0.2.100:7777";
 
-/// Time for whatever a device is expected to do next. Nothing here is about speed.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Time for whatever a device is expected to do next. Nothing here is about speed: it only ends what would
+/// go on for ever.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// What a device runs with.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +39,9 @@ pub(crate) struct Setup<'s> {
 /// A running device; it is switched off when it is dropped.
 pub(crate) struct Machine {
     child: Child,
-    printed: Arc<Mutex<String>>,
+    printed: Arc<Mutex<Vec<u8>>>,
     reader: thread::JoinHandle<()>,
-    control: u16,
+    control: BufReader<UnixStream>,
 }
 
 /// How a device ended.
@@ -59,11 +62,14 @@ impl Machine {
         let relay = std::env::current_exe()?;
         let mut network = format!("user,id=cable,model=lan9118,restrict=on,guestfwd=tcp:{HOST}-");
         write!(network, "cmd:{} relay {}", relay.display(), setup.port)?;
-        let control = free_port()?;
+        // The emulator is controlled through its standard input: no port that another could take.
+        let (control, theirs) = UnixStream::pair()?;
+        control.set_read_timeout(Some(PATIENCE))?;
         command
+            .stdin(OwnedFd::from(theirs))
             .args(qemu::flashed(setup.bundle))
             .args(["-nic", &network])
-            .args(["-qmp", &format!("tcp:127.0.0.1:{control},server=on,wait=off")]);
+            .args(["-chardev", "socket,id=control,fd=0", "-mon", "chardev=control,mode=control"]);
         if let Some(file) = setup.capture {
             let dump = format!("filter-dump,id=dump,netdev=cable,file={}", file.display());
             command.args(["-object", &dump]);
@@ -72,31 +78,43 @@ impl Machine {
         let mut child =
             command.stdout(Stdio::piped()).spawn().context("cannot start qemu-system-arm")?;
         let mut stdout = child.stdout.take().context("no standard output")?;
-        let printed = Arc::new(Mutex::new(String::new()));
+        // Or the end of the emulator would not be the end of its control.
+        drop(command);
+        let printed = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&printed);
         let reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = stdout.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..count]);
-                sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+                let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+                sink.extend_from_slice(&bytes[..count]);
             }
         });
-        Ok(Self { child, printed, reader, control })
+        let mut machine = Self { child, printed, reader, control: BufReader::new(control) };
+        machine.answer()?;
+        machine.control(r#"{"execute":"qmp_capabilities"}"#)?;
+        Ok(machine)
     }
 
     /// What it has printed so far.
     fn printed(&self) -> String {
-        self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        // A letter may come in two pieces.
+        let printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&printed).into_owned()
     }
 
     /// Waits until it has printed `text` so many times.
     pub(crate) fn wait_for(&mut self, text: &str, times: usize) -> Result<()> {
+        self.wait_until(text, |printed| printed.matches(text).count() >= times)
+    }
+
+    /// Waits until what it has printed, or anything else, is as it should be.
+    pub(crate) fn wait_until(&mut self, what: &str, is: impl Fn(&str) -> bool) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.printed().matches(text).count() < times {
+        while !is(&self.printed()) {
             if let Some(status) = self.child.try_wait()? {
-                bail!("the device ended ({status}) before it said {text:?}:\n{}", self.printed());
+                bail!("the device ended ({status}) before {what:?}:\n{}", self.printed());
             }
-            ensure!(Instant::now() < deadline, "no {text:?} in:\n{}", self.printed());
+            ensure!(Instant::now() < deadline, "waited for {what:?} in vain:\n{}", self.printed());
             thread::sleep(Duration::from_millis(5));
         }
         Ok(())
@@ -116,34 +134,36 @@ impl Machine {
     }
 
     /// Pulls the cable, or puts it in.
-    pub(crate) fn cable(&self, up: bool) -> Result<()> {
+    pub(crate) fn cable(&mut self, up: bool) -> Result<()> {
         self.control(&format!(
             r#"{{"execute":"set_link","arguments":{{"name":"cable","up":{up}}}}}"#
         ))
     }
 
     /// Presses the reset button.
-    pub(crate) fn reset(&self) -> Result<()> {
+    pub(crate) fn reset(&mut self) -> Result<()> {
         self.control(r#"{"execute":"system_reset"}"#)
     }
 
-    fn control(&self, command: &str) -> Result<()> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.control))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut lines = BufReader::new(stream.try_clone()?).lines();
-        let mut answer =
-            || lines.next().context("the emulator has closed its control")?.context("");
-        answer()?;
-        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
-            writeln!(stream, "{command}")?;
-            // Events may come in between.
-            while !{
-                let line = answer()?;
-                ensure!(!line.contains(r#""error""#), "{command}: {line}");
-                line.contains(r#""return""#)
-            } {}
+    /// Has the emulator do something.
+    fn control(&mut self, command: &str) -> Result<()> {
+        writeln!(self.control.get_mut(), "{command}")?;
+        // Events may come in between.
+        loop {
+            let line = self.answer()?;
+            ensure!(!line.contains(r#""error""#), "{command}: {line}");
+            if line.contains(r#""return""#) {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// The emulator's next line.
+    fn answer(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.control.read_line(&mut line)?;
+        ensure!(line.ends_with('\n'), "the emulator has closed its control");
+        Ok(line)
     }
 }
 
@@ -171,10 +191,6 @@ impl Ended {
     pub(crate) fn lines<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
         self.printed.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(' '))
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// What the emulator runs for every connection of a device: standard input and output to a port here.

@@ -1,12 +1,12 @@
 //! What a device needs around it: a host, bundles, and a desktop that says what is right.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::program::{self, Host};
 use crate::shell;
 
 /// The model that comes with the program.
@@ -24,9 +24,7 @@ pub(crate) const SEED: u64 = 20;
 pub(crate) struct Party {
     folder: PathBuf,
     program: PathBuf,
-    host: Child,
-    /// Where the host listens.
-    pub(crate) port: u16,
+    pub(crate) host: Host,
     /// The prompt's token ids, and those of the text that belongs to it.
     pub(crate) prompt: Vec<u32>,
     pub(crate) tokens: Vec<u32>,
@@ -40,16 +38,10 @@ pub(crate) struct Party {
 impl Party {
     /// Converts the model, starts a host and generates a text on the desktop, in `folder`.
     pub(crate) fn start(folder: &Path) -> Result<Self> {
-        let build = ["build", "--locked", "--release", "--package", "subrosa", "--bins"];
-        shell::run(shell::cargo(build).args(["--features", "activations"]))?;
-        let program = shell::target_dir("release")?.join("subrosa");
-        let convert = |what: &str| {
-            let mut command = shell::command(&program);
-            command.args(["convert", what, MODEL, "--out"]).arg(folder.join(what));
-            shell::run(&mut command)
-        };
-        convert("host")?;
-        convert("device")?;
+        let program = program::build()?;
+        for side in ["host", "device"] {
+            program::convert(&program, side, MODEL, &folder.join(side))?;
+        }
         let keygen = |name: &str| {
             let mut command = shell::command(&program);
             shell::output(command.args(["keygen", "--out"]).arg(folder.join(name)))
@@ -59,27 +51,11 @@ impl Party {
         let device_key = std::fs::read_to_string(folder.join("device.key"))?;
         let keys = [("host-key", host_key), ("device-key", device_key)]
             .map(|(name, key)| format!("{name}={}", key.trim()));
-        let mut host = shell::command(&program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--idle-time", "1h", "--model"])
-            .arg(folder.join("host"))
-            .arg("--key")
-            .arg(folder.join("host.key"))
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let said = BufReader::new(host.stderr.take().context("no standard error")?).lines();
-        let (mut said, mut port) = (said, None);
-        while let (None, Some(line)) = (port, said.next()) {
-            let line = line?;
-            let address = line.split_once(" on 127.0.0.1:").map(|(_, rest)| rest);
-            port = address.and_then(|rest| rest.split(' ').next()?.parse().ok());
-        }
-        // Whatever it says later must not block it.
-        std::thread::spawn(move || said.for_each(drop));
+        let host = Host::start(&program, &folder.join("host"), Some(&folder.join("host.key")))?;
         let party = Self {
             folder: folder.to_path_buf(),
             program,
             host,
-            port: port.context("the host does not say where it listens")?,
             prompt: Vec::new(),
             tokens: Vec::new(),
             text: String::new(),
@@ -95,7 +71,7 @@ impl Party {
             shell::command(&self.program)
                 .args(["generate", "--json", "--prompt", PROMPT, "--tokens", &TOKENS.to_string()])
                 .args(["--temperature", TEMPERATURE, "--seed", &SEED.to_string()])
-                .args(["--host", &format!("127.0.0.1:{}", self.port), "--model"])
+                .args(["--host", &format!("127.0.0.1:{}", self.host.port), "--model"])
                 .arg(self.folder.join("device"))
                 // It remembers devices of its own.
                 .env("XDG_STATE_HOME", &self.folder),
@@ -130,13 +106,6 @@ impl Party {
         ensure!(output.status.success(), "the run in the clear failed: {}", output.status);
         let words = output.stdout.as_chunks::<4>().0;
         Ok(words.iter().map(|word| i32::from_le_bytes(*word)).collect())
-    }
-}
-
-impl Drop for Party {
-    fn drop(&mut self) {
-        let _ = self.host.kill();
-        let _ = self.host.wait();
     }
 }
 

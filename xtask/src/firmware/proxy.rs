@@ -32,20 +32,34 @@ pub(crate) enum How {
     Babble,
 }
 
-/// Starts a host that does `deeds`, in front of the one at `host`, and returns its port. It stays while
-/// this program runs.
-pub(crate) fn start(host: u16, deeds: &[Deed]) -> Result<u16> {
+/// A host that does deeds. It stays while this program runs.
+pub(crate) struct Proxy {
+    /// Where it listens.
+    pub(crate) port: u16,
+    deeds: Arc<[(Deed, AtomicU32)]>,
+}
+
+impl Proxy {
+    /// Whether it has begun with all of its deeds.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.deeds.iter().all(|(deed, seen)| seen.load(Ordering::Relaxed) > deed.which.start)
+    }
+}
+
+/// Starts a host that does `deeds`, in front of the one at `host`.
+pub(crate) fn start(host: u16, deeds: &[Deed]) -> Result<Proxy> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     let deeds: Arc<[_]> = deeds.iter().map(|deed| (deed.clone(), AtomicU32::new(0))).collect();
+    let of_all = Arc::clone(&deeds);
     thread::spawn(move || {
         for device in listener.incoming().flatten() {
-            let deeds = Arc::clone(&deeds);
+            let deeds = Arc::clone(&of_all);
             // An end of a connection is an error of the one or the other side, and no matter here.
             thread::spawn(move || between(&device, host, &deeds));
         }
     });
-    Ok(port)
+    Ok(Proxy { port, deeds })
 }
 
 fn between(device: &TcpStream, host: u16, deeds: &[(Deed, AtomicU32)]) -> Result<()> {

@@ -9,7 +9,7 @@ use kernel::wire::FrameType;
 use super::capture::{Capture, NEEDLE, Needles};
 use super::machine::{Ended, Machine, Setup};
 use super::party::{CHUNK, PROMPT, Party, SEED, TEMPERATURE, TOKENS, list};
-use super::proxy::{self, Deed, How};
+use super::proxy::{self, Deed, How, Proxy};
 
 /// A device and its surroundings.
 pub(crate) struct Trials<'t> {
@@ -19,8 +19,15 @@ pub(crate) struct Trials<'t> {
     pub(crate) folder: &'t Path,
 }
 
-/// Limits under which a host that is silent is given up in seconds.
-const IMPATIENT: [&str; 4] = ["connect=10", "wait=10", "attempts=1", "pause=1"];
+/// Limits that a host on a busy machine keeps.
+const PATIENT: [&str; 2] = ["connect=600", "wait=600"];
+
+/// Limits under which a host that is silent is given up in a minute, and one that speaks has time enough.
+const IMPATIENT: [&str; 4] = ["connect=30", "wait=30", "attempts=1", "pause=1"];
+
+/// The answer that does not come, so that a device is in the middle of its text until something is done to it:
+/// the prompt has 80 products, and each token 21.
+const MIDDLE: u32 = 80 + 21 * 8;
 
 /// What the device says when it has begun to show its text.
 const FIRST_WORDS: usize = 5;
@@ -33,7 +40,7 @@ impl Trials<'_> {
         let (tokens, chunk) = (format!("tokens={TOKENS}"), format!("chunk={CHUNK}"));
         let (temperature, seed) = (format!("temperature={TEMPERATURE}"), format!("seed={SEED}"));
         let all = [&*prompt, &tokens, &chunk, &temperature, &seed, "pace=2000"];
-        let all = [&all, words].concat();
+        let all = [&all, &PATIENT[..], words].concat();
         Machine::start(&setup, &all)
     }
 
@@ -56,7 +63,7 @@ impl Trials<'_> {
         let file = self.folder.join(format!("{mode}-noise.pcap"));
         let [host, device] = &self.party.keys;
         let words = [&*format!("mode={mode}"), host, device];
-        let device = self.start(self.party.port, Some(&file), &words)?;
+        let device = self.start(self.party.host.port, Some(&file), &words)?;
         let ended = device.finish()?.must(0, &["erased", "exit 0"])?;
         self.same_text(&ended)?;
         let capture = Capture::read(&file)?;
@@ -70,8 +77,9 @@ impl Trials<'_> {
     pub(crate) fn stranger(&self) -> Result<()> {
         let [_, device] = &self.party.keys;
         let other = format!("host-key=09{}", "0".repeat(62));
-        let words = [&["mode=direct", &*other, device][..], &IMPATIENT].concat();
-        self.run(self.party.port, &words)?.must(1, &["the session ended early", "another key"])?;
+        let words = ["mode=direct", &*other, device, "attempts=1"];
+        self.run(self.party.host.port, &words)?
+            .must(1, &["the session ended early", "another key"])?;
         println!("stranger: refused");
         Ok(())
     }
@@ -85,7 +93,7 @@ impl Trials<'_> {
     /// A whole run in the clear, of which the cable shows nothing. Returns what it printed.
     pub(crate) fn ordinary(&self, mode: &str, activations: &[i32]) -> Result<Ended> {
         let file = self.folder.join(format!("{mode}.pcap"));
-        let device = self.start(self.party.port, Some(&file), &[&format!("mode={mode}")])?;
+        let device = self.start(self.party.host.port, Some(&file), &[&format!("mode={mode}")])?;
         let ended = device.finish()?.must(0, &["erased", "exit 0"])?;
         self.same_text(&ended)?;
         let capture = Capture::read(&file)?;
@@ -143,11 +151,24 @@ impl Trials<'_> {
         self.party.text.chars().take(FIRST_WORDS).collect()
     }
 
+    /// A host that falls silent in the middle of a text, on its first connection in a session alone.
+    fn pausing(&self) -> Result<Proxy> {
+        let (frame, which) = (FrameType::ProductReply, MIDDLE..MIDDLE + 1);
+        proxy::start(self.party.host.port, &[Deed { how: How::Stall, frame, which }])
+    }
+
+    /// Waits until a device is in the middle of its text, where it stays.
+    fn middle(&self, device: &mut Machine, host: &Proxy) -> Result<()> {
+        device.wait_for(&self.first_words(), 1)?;
+        device.wait_until("the middle of the text", |_| host.has_begun())
+    }
+
     /// The cable is pulled in the middle of a text and put in again.
     pub(crate) fn cable(&self) -> Result<()> {
         let words = [&["mode=direct", "starts=2"][..], &IMPATIENT].concat();
-        let mut device = self.start(self.party.port, None, &words)?;
-        device.wait_for(&self.first_words(), 1)?;
+        let host = self.pausing()?;
+        let mut device = self.start(host.port, None, &words)?;
+        self.middle(&mut device, &host)?;
         device.cable(false)?;
         device.wait_for("starting again", 1)?;
         device.cable(true)?;
@@ -162,8 +183,9 @@ impl Trials<'_> {
     /// The board is reset in the middle of a text.
     pub(crate) fn reset(&self) -> Result<()> {
         let file = self.folder.join("reset.pcap");
-        let mut device = self.start(self.party.port, Some(&file), &["mode=masked"])?;
-        device.wait_for(&self.first_words(), 1)?;
+        let host = self.pausing()?;
+        let mut device = self.start(host.port, Some(&file), &["mode=masked"])?;
+        self.middle(&mut device, &host)?;
         device.reset()?;
         device.wait_for("model ", 2)?;
         let ended = device.finish()?.must(0, &["erased", "exit 0"])?;
@@ -206,7 +228,7 @@ impl Trials<'_> {
     /// A store that is too small for the request.
     pub(crate) fn full_store(&self) -> Result<()> {
         let said = ["the store has room for 4 tokens, and 47 are needed", "erased"];
-        self.run(self.party.port, &["mode=masked", "store=4"])?.must(1, &said)?;
+        self.run(self.party.host.port, &["mode=masked", "store=4"])?.must(1, &said)?;
         println!("full store: reported");
         Ok(())
     }
@@ -215,7 +237,7 @@ impl Trials<'_> {
     pub(crate) fn liar(&self) -> Result<()> {
         let lie = |frame, which| Deed { how: How::Lie, frame, which };
         let deeds = [lie(FrameType::UnitRows, 3..4), lie(FrameType::ProductReply, 90..91)];
-        let port = proxy::start(self.party.port, &deeds)?;
+        let port = proxy::start(self.party.host.port, &deeds)?.port;
         let said = ["prepared 21 units, 1 refused", "caught cheating", "erased"];
         let ended = self.run(port, &["mode=masked"])?.must(3, &said)?;
         ensure!(ended.lines("tokens").next().is_none(), "tokens in spite of a lie");
@@ -226,7 +248,7 @@ impl Trials<'_> {
     /// A host that lies in direct mode is not given a second chance in it.
     pub(crate) fn liar_direct(&self) -> Result<()> {
         let deed = Deed { how: How::FlipBit, frame: FrameType::ProductReply, which: 90..91 };
-        let port = proxy::start(self.party.port, &[deed])?;
+        let port = proxy::start(self.party.host.port, &[deed])?.port;
         let said = ["caught cheating", "starting again", "only masked mode may be used", "erased"];
         let ended = self.run(port, &["mode=direct", "starts=2", "pause=1"])?.must(3, &said)?;
         ensure!(ended.lines("tokens").next().is_none(), "tokens in spite of a lie");
@@ -242,7 +264,7 @@ impl Trials<'_> {
             (How::Stall, FrameType::Welcome, 0..u32::MAX, "no answer in time"),
             (How::Babble, FrameType::Welcome, 0..u32::MAX, "the host broke the protocol"),
         ] {
-            let port = proxy::start(self.party.port, &[Deed { how, frame, which }])?;
+            let port = proxy::start(self.party.host.port, &[Deed { how, frame, which }])?.port;
             self.run(port, &words)?.must(1, &["the session ended early", said, "erased"])?;
             println!("{how:?} at {frame:?}: ended, reported, erased");
         }
