@@ -9,6 +9,10 @@
 //! Nothing that leaves here depends on a decryption: the lengths and the order are the schedule's,
 //! and a failed check only sets a flag that turns later products into zeros.
 
+mod dynamic;
+
+pub use dynamic::DynamicSession;
+
 use crate::decoder::Request;
 use crate::store::StoreError;
 use kernel::bundle::{CHECK_REPETITIONS, DeviceBundle};

@@ -167,7 +167,9 @@ impl<'a> Run<'a> {
             &mut words,
             memory.lend(),
         )?;
-        let session = session.with_max_payload(self.max_payload)?;
+        // As programs do that have several modes.
+        let mut mode = None;
+        let session = session.dynamic(&mut mode).with_max_payload(self.max_payload)?;
         self.over(session, connector, spy).await
     }
 
