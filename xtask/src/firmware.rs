@@ -27,6 +27,7 @@ pub(crate) fn check() -> Result<()> {
     packages::install()?;
     build::lint()?;
     let programs = build::build()?;
+    memory::check_code(&programs.join("device"))?;
     hello(&programs.join("hello"))?;
 
     let folder = shell::target_dir("firmware")?.join("run");

@@ -25,5 +25,6 @@ pub(crate) async fn run(
     let part = internal.take("a part of a frame", PART)?;
     let session: DirectSession<'_, Set, Scalar> =
         DirectSession::open(run.bundle, run.schedule, run.id, seed, memory)?;
-    run.generate(session, part, external).await
+    let mut mode = None;
+    run.generate(session.dynamic(&mut mode), part, external).await
 }

@@ -53,7 +53,8 @@ pub(crate) async fn run(
     let part = internal.take("a part of a frame", PART)?;
     let session =
         MaskedSession::open(run.bundle, &mut store, run.schedule, Set::ID, run.id, words)?;
-    run.generate(session, part, external).await
+    let mut mode = None;
+    run.generate(session.dynamic(&mut mode), part, external).await
 }
 
 /// Prepares what the store lacks. What a broken link or a refused unit leaves lacking is asked for

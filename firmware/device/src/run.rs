@@ -15,7 +15,7 @@ use device_client::client::Client;
 use device_client::decoder::Decoder;
 use device_client::generate::{Event, Sampling, generate};
 use device_client::net::Endpoint;
-use device_client::session::{self, Session};
+use device_client::session::DynamicSession;
 use embassy_net::Stack;
 use embassy_time::Instant;
 use kernel::bundle::DeviceBundle;
@@ -46,6 +46,10 @@ pub(crate) async fn run(
     arguments: &Arguments,
     stack: Stack<'static>,
     memory: &mut Memory,
+    #[cfg_attr(
+        not(feature = "direct"),
+        expect(unused_variables, reason = "it forbids direct mode")
+    )]
     caught: bool,
 ) -> Result<(), Failure> {
     let config = bundle.config();
@@ -79,9 +83,9 @@ pub(crate) async fn run(
 
 impl Run<'_> {
     /// The online phase, with frames that pass through `part`.
-    pub(crate) async fn generate<M: session::Mode>(
+    pub(crate) async fn generate(
         &self,
-        session: Session<'_, M>,
+        session: DynamicSession<'_>,
         part: &mut [u8],
         external: &mut Arena<'_>,
     ) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::machine::Ended;
 use crate::shell;
@@ -24,13 +24,34 @@ const CONNECTION: [&str; 2] = ["received", "to send"];
 /// What a phase takes last.
 const LAST: &str = "a part of a frame";
 
-/// Sizes of the program's sections, and what its runs in each mode said they took.
-pub(crate) fn page(program: &Path, runs: &[(&str, Ended)]) -> Result<String> {
+/// The most code that a device may have which can do everything.
+const MOST_CODE: u64 = 160 << 10;
+
+/// Fails where the program has more code than it may.
+pub(crate) fn check_code(program: &Path) -> Result<()> {
+    let size = sections(program)?;
+    let code = code(&size);
+    ensure!(code <= MOST_CODE, "{code} bytes of code, and {MOST_CODE} are the most");
+    println!("{code} bytes of code, of {MOST_CODE}");
+    Ok(())
+}
+
+fn code(size: impl Fn(&str) -> u64) -> u64 {
+    size(".vector_table") + size(".text")
+}
+
+/// The bytes of a program's sections, by name.
+fn sections(program: &Path) -> Result<impl Fn(&str) -> u64> {
     let sizes = shell::output(shell::command("arm-none-eabi-size").arg("-A").arg(program))?;
-    let size = |section: &str| -> u64 {
+    Ok(move |section: &str| {
         let line = sizes.lines().find(|line| line.split_whitespace().next() == Some(section));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
-    };
+    })
+}
+
+/// Sizes of the program's sections, and what its runs in each mode said they took.
+pub(crate) fn page(program: &Path, runs: &[(&str, Ended)]) -> Result<String> {
+    let size = sections(program)?;
     let symbols = shell::command("arm-none-eabi-nm")
         .args(["--print-size", "--radix=d"])
         .arg(program)
@@ -39,7 +60,7 @@ pub(crate) fn page(program: &Path, runs: &[(&str, Ended)]) -> Result<String> {
     let tables = tables(&String::from_utf8_lossy(&symbols));
     let mut page = format!("{HEAD}\n| program | bytes |\n|---|---|\n");
     for (what, bytes) in [
-        ("code (`.text`)", size(".vector_table") + size(".text")),
+        ("code (`.text`)", code(&size)),
         ("tables of the transforms, in `.rodata`", tables),
         (
             "other constants (the rest of `.rodata`, `.data`)",
