@@ -3,6 +3,7 @@
 //! The list is in `deny.toml`, where cargo-deny finds it too.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Deserialize;
@@ -45,23 +46,37 @@ struct Package {
     license: Option<String>,
 }
 
-/// Checks all dependencies of the workspace: every feature, every target, every kind.
+/// The workspaces whose dependencies are all on one list.
+const WORKSPACES: [&str; 3] = [".", "firmware", "fuzz"];
+
+/// Checks the dependencies of all workspaces but of those that have lists of their own.
 pub(crate) fn check() -> Result<()> {
-    let policy = fs::read_to_string(shell::root().join("deny.toml")).context("no deny.toml")?;
-    let policy: Policy = toml::from_str(&policy).context("cannot understand deny.toml")?;
+    WORKSPACES.iter().try_for_each(|folder| check_workspace(folder, "deny.toml"))
+}
+
+/// Checks all dependencies of the workspace in `folder`, every feature, every target, every kind, against
+/// the list in `policy`.
+pub(crate) fn check_workspace(folder: &str, policy: &str) -> Result<()> {
+    let text = fs::read_to_string(shell::root().join(policy));
+    let text = text.with_context(|| format!("no {policy}"))?;
+    let list: Policy =
+        toml::from_str(&text).with_context(|| format!("cannot understand {policy}"))?;
     let metadata = ["metadata", "--locked", "--format-version", "1", "--all-features"];
-    let metadata = shell::output(&mut shell::cargo(metadata))?;
+    let manifest = Path::new(folder).join("Cargo.toml");
+    let mut command = shell::cargo(metadata);
+    let metadata = shell::output(command.arg("--manifest-path").arg(manifest))?;
     let metadata: Metadata =
         serde_json::from_str(&metadata).context("cannot understand cargo's metadata")?;
     let mut refused = 0;
     for package in &metadata.packages {
-        if let Err(error) = policy.admits(package) {
+        if let Err(error) = list.admits(package) {
             eprintln!("{} {}: {error:#}", package.name, package.version);
             refused += 1;
         }
     }
-    ensure!(refused == 0, "deny.toml does not admit the licences of {refused} packages");
-    println!("deny.toml admits the licences of all {} packages", metadata.packages.len());
+    let all = metadata.packages.len();
+    ensure!(refused == 0, "{policy} does not admit the licences of {refused} packages in {folder}");
+    println!("{policy} admits the licences of all {all} packages in {folder}");
     Ok(())
 }
 
@@ -75,7 +90,7 @@ impl Policy {
         let listed = self.licenses.allow.iter().chain(own.flat_map(|e| &e.allow));
         let listed = listed
             .map(|name| {
-                Licensee::parse(name).map_err(|e| anyhow!("deny.toml: {name}: {}", e.reason))
+                Licensee::parse(name).map_err(|e| anyhow!("on the list: {name}: {}", e.reason))
             })
             .collect::<Result<Vec<_>>>()?;
         let admitted = expression.evaluate(|asked| listed.iter().any(|l| l.satisfies(asked)));

@@ -114,8 +114,7 @@ impl Step {
             Self::Unit => unit(),
             Self::Measure => measure::write(),
             Self::CHeader => c_api::header::write(),
-            // The crate tfhe stays apart, with its licence and its minutes.
-            Self::Interop => own_workspace("tests/interop"),
+            Self::Interop => interop(),
         }
     }
 }
@@ -157,6 +156,13 @@ fn own_workspace(folder: &str) -> Result<()> {
             .args(["--", "-D", "warnings"]),
     )?;
     shell::run(shell::cargo(["test", "--locked"]).args(manifest))
+}
+
+/// The crate tfhe stays apart, with its licence and its minutes.
+fn interop() -> Result<()> {
+    let folder = "tests/interop";
+    licences::check_workspace(folder, "tests/interop/deny.toml")?;
+    own_workspace(folder)
 }
 
 /// The tests of a host that speaks TLS.

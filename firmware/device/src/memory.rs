@@ -65,6 +65,7 @@ impl<'m> Arena<'m> {
     }
 
     /// The same memory for something else later: parts of the copy must be given back before.
+    #[cfg(feature = "masked")]
     pub(crate) fn lend(&mut self) -> Arena<'_> {
         Arena { name: self.name, rest: self.rest }
     }

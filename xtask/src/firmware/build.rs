@@ -17,11 +17,19 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(shell::target_dir("firmware")?.join(bare_metal::TARGET).join("release"))
 }
 
-/// The formatting, and clippy with every warning an error.
+/// What a device may be able to do, but for everything, which is the default.
+const FEATURES: [&str; 5] = ["masked", "direct", "masked,noise", "direct,noise", "masked,direct"];
+
+/// The formatting, and clippy with every warning an error, also for devices that can do less.
 pub(crate) fn lint() -> Result<()> {
     shell::run(shell::cargo(["fmt", "--all", "--check"]).args(["--manifest-path", MANIFEST]))?;
-    let mut clippy = cargo(&["clippy", "--locked", "--release"])?;
-    shell::run(clippy.args(["--", "-D", "warnings"]))
+    let clippy = |what: &[&str]| {
+        let mut clippy = cargo(&["clippy", "--locked", "--release"])?;
+        shell::run(clippy.args(what).args(["--", "-D", "warnings"]))
+    };
+    clippy(&["--workspace"])?;
+    let device = ["--package", "device", "--no-default-features", "--features"];
+    FEATURES.iter().try_for_each(|features| clippy(&[&device[..], &[features]].concat()))
 }
 
 const MANIFEST: &str = "firmware/Cargo.toml";
