@@ -19,6 +19,9 @@ params! {
         first_high: u32,
         columns: u32,
         first_column: u32,
+        offset: u32,
+        stride: u32,
+        padding: [u32; 2],
     }
 }
 
@@ -42,11 +45,12 @@ impl<'a> Masks<'a> {
         coordinates: Range<u64>,
         columns: Range<usize>,
     ) -> Self {
-        let lane = kernel::with_prime!(p, P => { <P as kernel::prime::Prime>::MASK_LANE });
+        let lane = kernel::with_prime!(p, P => <P as kernel::prime::Prime>::MASK_LANE);
         Self { seed, p: p.value(), bits: p.bits(), lane, coordinates, columns }
     }
 
-    /// Writes the words.
+    /// Writes the words: those of the first coordinate at word `offset` of `out`, those of each other one
+    /// `stride` words further.
     ///
     /// # Errors
     /// [`AccelError::DeviceLost`].
@@ -54,6 +58,8 @@ impl<'a> Masks<'a> {
         &self,
         commands: &mut Commands<'_>,
         out: View<'_>,
+        offset: usize,
+        stride: usize,
     ) -> Result<(), AccelError> {
         let mut key = [0; 8];
         for (word, bytes) in key.iter_mut().zip(self.seed.0.as_chunks::<4>().0) {
@@ -71,6 +77,9 @@ impl<'a> Masks<'a> {
             first_high: (self.coordinates.start >> 32) as u32,
             columns: self.columns.len() as u32,
             first_column: self.columns.start as u32,
+            offset: offset as u32,
+            stride: stride as u32,
+            padding: [0; 2],
         };
         commands.dispatch_each(Shader::EXPAND_MASKS, &params, &[out], coordinates * counters)
     }

@@ -120,7 +120,7 @@ impl<'a> Product<'a> {
                 let columns = first + columns.start..first + columns.end;
                 let words = context.words(n * width)?;
                 let masks = Masks::of(seed, self.p, 0..n as u64, columns);
-                masks.expand(&mut commands, words.view())?;
+                masks.expand(&mut commands, words.view(), 0, width)?;
                 words
             }
         };

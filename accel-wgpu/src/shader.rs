@@ -22,8 +22,10 @@ enum Part {
     Wide,
     /// Products of four bytes.
     Dot,
-    /// Who a thread is, and sums over a workgroup.
+    /// Who a thread is.
     Lane,
+    /// The same, and sums over a workgroup.
+    Sum,
     /// Arithmetic modulo a prime.
     Modulus,
     /// Residues as signed bytes.
@@ -45,11 +47,12 @@ impl Part {
             (Self::Wide, Permutation { int64: true, .. }) => &[file!("shared/wide_u64")],
             (Self::Dot, Permutation { dot: false, .. }) => &[file!("shared/dot_portable")],
             (Self::Dot, Permutation { dot: true, .. }) => &[file!("shared/dot_packed")],
-            (Self::Lane, Permutation { subgroups: false, .. }) => {
-                &[file!("shared/lane_workgroup"), file!("shared/lane")]
+            (Self::Lane, _) => &[file!("shared/lane"), file!("shared/grid")],
+            (Self::Sum, Permutation { subgroups: false, .. }) => {
+                &[file!("shared/sum_workgroup"), file!("shared/grid")]
             }
-            (Self::Lane, Permutation { subgroups: true, .. }) => {
-                &[file!("shared/lane_subgroup"), file!("shared/lane")]
+            (Self::Sum, Permutation { subgroups: true, .. }) => {
+                &[file!("shared/sum_subgroup"), file!("shared/grid")]
             }
             (Self::Modulus, _) => &[file!("shared/modulus")],
             (Self::Digits, _) => &[file!("shared/digits")],
@@ -82,7 +85,7 @@ shaders! {
     /// Residues to signed bytes.
     SPLIT_DIGITS = "split_digits", group 256, Wide Lane Modulus Digits;
     /// A matrix times one column or a few.
-    PRODUCT_ONE = "product_one", group 128, Wide Dot Lane Modulus Digits Product;
+    PRODUCT_ONE = "product_one", group 128, Wide Dot Sum Modulus Digits Product;
     /// A matrix times many columns.
     PRODUCT_TILED = "product_tiled", group 256, Wide Dot Lane Modulus Digits Product;
     /// Masks from their seed.

@@ -1,4 +1,4 @@
-// The place of a thread in a grid of workgroups. Needs one of `lane_*.wgsl`.
+// The place of a thread in a grid of workgroups. Needs a `Lane`.
 
 // The number of the thread's workgroup in its plane of the grid, which is cut into lines where there are more
 // workgroups than one dimension takes.
