@@ -32,6 +32,10 @@ enum Part {
     Digits,
     /// What products of a matrix share.
     Product,
+    /// Polynomials of a set.
+    Ring,
+    /// Transforms of polynomials.
+    Ntt,
 }
 
 macro_rules! file {
@@ -57,6 +61,8 @@ impl Part {
             (Self::Modulus, _) => &[file!("shared/modulus")],
             (Self::Digits, _) => &[file!("shared/digits")],
             (Self::Product, _) => &[file!("shared/product")],
+            (Self::Ring, _) => &[file!("shared/modulus"), file!("shared/ring")],
+            (Self::Ntt, _) => &[file!("shared/ntt")],
         }
     }
 }
@@ -76,6 +82,7 @@ macro_rules! shaders {
             )*
 
             /// Each of them.
+            #[allow(dead_code, reason = "the build script and the tests ask for all")]
             pub(crate) const ALL: &'static [&'static Self] = &[$(Self::$constant),*];
         }
     };
@@ -90,6 +97,22 @@ shaders! {
     PRODUCT_TILED = "product_tiled", group 256, Wide Dot Lane Modulus Digits Product;
     /// Masks from their seed.
     EXPAND_MASKS = "expand_masks", group 256, Lane;
+    /// Residues to Montgomery's form.
+    TO_MONTGOMERY = "to_montgomery", group 256, Wide Lane Ring;
+    /// The inverse transform.
+    NTT_INVERSE = "ntt_inverse", group 256, Wide Lane Ring Ntt;
+    /// The gadget decomposition.
+    DECOMPOSE = "decompose", group 256, Wide Lane Ring Ntt;
+    /// Automorphisms and key switching.
+    KEY_SWITCH = "key_switch", group 256, Wide Lane Ring;
+    /// Encoding of weights: their columns.
+    ENCODE_COLUMNS = "encode_columns", group 256, Wide Lane Ring Ntt;
+    /// Encoding of weights: the rest.
+    ENCODE_WEIGHTS = "encode_weights", group 256, Wide Lane Ring;
+    /// Weights times baby steps.
+    INNER_PRODUCT = "inner_product", group 256, Wide Lane Ring;
+    /// Modulus switch of results.
+    MODULUS_SWITCH = "modulus_switch", group 256, Wide Lane Ring;
 }
 
 /// Depths of tiles that [`Shader::PRODUCT_TILED`] may have.
