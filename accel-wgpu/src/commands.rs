@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use wgpu::util::{BufferInitDescriptor, DeviceExt};
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, BindingResource, BufferUsages, CommandEncoder, MapMode,
-    PollType, SubmissionIndex,
+    SubmissionIndex,
 };
 
 /// Work for the device, in its order.
@@ -115,12 +115,8 @@ impl Download<'_> {
     /// [`AccelError::DeviceLost`].
     pub(crate) fn finish<A>(self, use_words: impl FnOnce(&[u32]) -> A) -> Result<A, AccelError> {
         let context = self.context;
-        let wait = PollType::Wait { submission_index: Some(self.submission), timeout: None };
-        if let Err(error) = context.device.poll(wait) {
-            return Err(context.fail(&error.to_string()));
-        }
-        // The wait has run the callback, unless the device is lost.
-        if !matches!(self.done.recv(), Ok(true)) {
+        context.wait(self.submission.clone())?;
+        if !context.receive(&self.done)? {
             return Err(context.fail("a buffer could not be read"));
         }
         let bytes = self.buffer.slice(..4 * self.words as u64).get_mapped_range();
@@ -130,9 +126,14 @@ impl Download<'_> {
             // Drivers map at page boundaries; should one not, a copy is aligned.
             Err(_) => use_words(&bytemuck::pod_collect_to_vec(&bytes)),
         };
-        drop(bytes);
-        self.buffer.unmap();
         Ok(result)
+    }
+}
+
+impl Drop for Download<'_> {
+    fn drop(&mut self) {
+        // Also one that nobody waited for: it is used again.
+        self.buffer.unmap();
     }
 }
 

@@ -7,12 +7,22 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device,
-    DeviceDescriptor, ErrorFilter, Features, Queue, RequestDeviceError, ShaderModuleDescriptor,
-    ShaderSource,
+    DeviceDescriptor, ErrorFilter, Features, PollType, Queue, RequestDeviceError,
+    ShaderModuleDescriptor, ShaderSource, SubmissionIndex,
 };
+
+/// The most bytes that a shader is given of a buffer, whatever the device says: they are counted in 32 bits on the
+/// way through some of the interfaces.
+const LARGEST_BINDING: u64 = 1 << 31;
+/// How long the device may take for one piece of work. A driver's own watchdog is faster.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long this side waits for news before it looks whether the device is still there.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// An open device, its pipelines and its memory.
 #[derive(Debug)]
@@ -51,7 +61,8 @@ impl State {
 }
 
 impl Context {
-    /// Opens a device that can run `permutation` and may hold `memory` bytes.
+    /// Opens a device that can run `permutation` and may hold `memory` bytes, of which a shader is given
+    /// `largest_binding` at a time.
     ///
     /// # Errors
     /// As the adapter refuses.
@@ -59,6 +70,7 @@ impl Context {
         found: &Found,
         permutation: Permutation,
         memory: u64,
+        largest_binding: u64,
     ) -> Result<Self, RequestDeviceError> {
         let mut features = Features::empty();
         features.set(Features::SHADER_INT64, permutation.int64);
@@ -79,7 +91,11 @@ impl Context {
         Ok(Self {
             queue,
             permutation,
-            binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            binding_bytes: limits
+                .max_storage_buffer_binding_size
+                .min(limits.max_buffer_size)
+                .min(LARGEST_BINDING)
+                .min(largest_binding),
             grid: limits.max_compute_workgroups_per_dimension,
             depth: shader::depth(limits.max_compute_workgroup_storage_size),
             pipelines: Mutex::default(),
@@ -149,20 +165,73 @@ impl Context {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// A new buffer.
+    /// A new buffer. Where there is no room for it, the buffers that are kept for later make room.
     ///
     /// # Errors
     /// [`AccelError::OutOfMemory`].
     pub(crate) fn create(&self, size: u64, usage: BufferUsages) -> Result<Buffer, AccelError> {
+        let first = self.try_create(size, usage);
+        if first != Err(AccelError::OutOfMemory) || !self.storage.clear() & !self.readback.clear() {
+            return first;
+        }
+        let index = self.queue.submit([]);
+        self.wait(index)?;
+        self.try_create(size, usage)
+    }
+
+    fn try_create(&self, size: u64, usage: BufferUsages) -> Result<Buffer, AccelError> {
+        let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        self.if_there_is_room(|| self.device.create_buffer(&descriptor))
+    }
+
+    /// Writes to a buffer.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(crate) fn write(&self, to: &Buffer, offset: u64, bytes: &[u8]) -> Result<(), AccelError> {
+        self.if_there_is_room(|| self.queue.write_buffer(to, offset, bytes))
+    }
+
+    /// Does what may need memory. A size beyond the device's limits is a lack of it too.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    fn if_there_is_room<A>(&self, work: impl FnOnce() -> A) -> Result<A, AccelError> {
         let validation = self.device.push_error_scope(ErrorFilter::Validation);
         let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
-        let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
-        let buffer = self.device.create_buffer(&descriptor);
+        let done = work();
         let exhausted = pollster::block_on(memory.pop()).is_some();
-        // A size beyond the device's limits is a refusal too.
         let refused = pollster::block_on(validation.pop()).is_some();
         self.check()?;
-        if exhausted || refused { Err(AccelError::OutOfMemory) } else { Ok(buffer) }
+        if exhausted || refused { Err(AccelError::OutOfMemory) } else { Ok(done) }
+    }
+
+    /// Waits until the device is done with a piece of work.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), AccelError> {
+        let wait = PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
+        let waited = self.device.poll(wait);
+        waited.map(|_| ()).map_err(|error| self.fail(&error.to_string()))
+    }
+
+    /// What the device says through a channel when a piece of work is done, which it is.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn receive<A>(&self, from: &Receiver<A>) -> Result<A, AccelError> {
+        loop {
+            match from.recv_timeout(GLANCE) {
+                Ok(said) => return Ok(said),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.fail("a message from the device was lost"));
+                }
+                // Another thread has been told of the end of this work, and is about to pass it on; unless the
+                // device is gone.
+                Err(RecvTimeoutError::Timeout) => self.check()?,
+            }
+        }
     }
 
     /// A buffer for shaders, of so many words.
@@ -180,7 +249,7 @@ impl Context {
     /// [`AccelError::OutOfMemory`].
     pub(crate) fn upload(&self, words: &[u32]) -> Result<Lease, AccelError> {
         let buffer = self.words(words.len())?;
-        self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+        self.write(&buffer, 0, bytemuck::cast_slice(words))?;
         Ok(buffer)
     }
 

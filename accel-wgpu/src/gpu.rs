@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::matrix::Matrix;
 use crate::product::{Product, Words};
 use crate::self_test::{self, SelfTestError};
-use crate::waiting::Waiting;
+use crate::waiting::{Pass, Waiting};
 use core::ops::Range;
 use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
 use kernel::prime::PrimeId;
@@ -18,7 +18,7 @@ const PREFERRED_COLUMNS: usize = 512;
 /// The accelerator that runs on a GPU. See the [crate] page.
 #[derive(Debug)]
 pub struct Gpu {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     report: AdapterReport,
     matrices: RwLock<Matrices>,
 }
@@ -78,6 +78,7 @@ pub struct Builder {
     selection: Selection,
     permutation: Option<Permutation>,
     memory: Option<u64>,
+    largest_binding: Option<u64>,
 }
 
 impl Builder {
@@ -103,6 +104,14 @@ impl Builder {
         self
     }
 
+    /// Bytes that a shader is given at a time of a matrix, or of columns: work with more is cut. A row or a
+    /// column is never cut. The adapter's own limit holds besides; less than it is for tests.
+    #[must_use]
+    pub const fn largest_binding(mut self, bytes: u64) -> Self {
+        self.largest_binding = Some(bytes);
+        self
+    }
+
     /// Opens the GPU, and tests it.
     ///
     /// # Errors
@@ -116,7 +125,9 @@ impl Builder {
             let (wanted, best) = (permutation, report.best);
             return Err(OpenError::Unsupported { adapter: adapter(), wanted, best });
         }
-        let context = Context::open(&found, permutation, self.memory.unwrap_or(u64::MAX))
+        let memory = self.memory.unwrap_or(u64::MAX);
+        let largest_binding = self.largest_binding.unwrap_or(u64::MAX);
+        let context = Context::open(&found, permutation, memory, largest_binding)
             .map_err(|error| OpenError::Refused { adapter: adapter(), why: error.to_string() })?;
         let context = Arc::new(context);
         let gpu = Gpu { context, matrices: RwLock::default(), report: report.clone() };
@@ -160,8 +171,9 @@ impl Gpu {
 
     /// Gives the device up, as if it were lost: what runs and all that comes later fails.
     pub fn destroy(&self) {
-        self.context.device.destroy();
+        // First this: who meets the destroyed device knows what it is.
         self.context.fail("it was destroyed");
+        self.context.device.destroy();
     }
 
     pub(crate) fn get(&self, id: MatrixId) -> Result<Arc<Held>, AccelError> {
@@ -210,11 +222,16 @@ impl Accelerator for Gpu {
         }
         let context = &*self.context;
         context.guard(|| {
+            let asked = Pass { rows, p, x, columns };
+            let compute = |pass: &Pass<'_>, out: &mut [u32]| {
+                let (rows, p, words) = (pass.rows.clone(), pass.p, Words::Given(pass.x));
+                Product { context, matrix, rows, p, words, columns: pass.columns }.run(out)
+            };
             if Waiting::is_worth_it(columns) {
-                return waiting.product(context, matrix, rows, p, x, columns, out);
+                waiting.product(asked, out, compute)
+            } else {
+                compute(&asked, out)
             }
-            let words = Words::Given(x);
-            Product { context, matrix, rows, p, words, columns }.run(out)
         })
     }
 

@@ -45,6 +45,7 @@ mod tests {
     use crate::Permutation;
     use crate::masks::MaskParams;
     use crate::product::{ProductParams, SplitParams};
+    use crate::rates::RateParams;
     use naga::{AddressSpace, TypeInner};
 
     /// The structure is that of the shaders, member by member. Returns the shaders' names.
@@ -69,7 +70,12 @@ mod tests {
 
     #[test]
     fn layouts_are_those_of_the_shaders() {
-        let all = [agrees::<SplitParams>(), agrees::<ProductParams>(), agrees::<MaskParams>()];
+        let all = [
+            agrees::<SplitParams>(),
+            agrees::<ProductParams>(),
+            agrees::<MaskParams>(),
+            agrees::<RateParams>(),
+        ];
         let mut seen = all.concat();
         seen.sort_unstable();
         let mut every: Vec<_> = Shader::ALL.iter().map(|shader| shader.name).collect();

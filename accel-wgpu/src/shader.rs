@@ -87,16 +87,24 @@ shaders! {
     PRODUCT_TILED = "product_tiled", group 256, Wide Dot Lane Modulus Digits Product;
     /// Masks from their seed.
     EXPAND_MASKS = "expand_masks", group 256, Lane;
+    /// Products of bytes and nothing else, to measure.
+    PLAIN_DOTS = "plain_dots", group 256, Dot Lane;
+    /// Products of words and nothing else, to measure.
+    PLAIN_WORDS = "plain_words", group 256, Lane;
 }
 
 /// Depths of tiles that [`Shader::PRODUCT_TILED`] may have.
 pub(crate) const DEPTHS: [u32; 3] = [1, 2, 4];
-/// Bytes of workgroup memory for each vector of a tile's depth: 64 rows, 32 columns of four digits.
-const TILE_BYTES: u32 = (64 + 4 * 32) * 16;
+
+/// Bytes of workgroup memory of a tile so many vectors deep: 64 rows, 32 columns of four digits, each column with a
+/// vector to spare.
+const fn tile_bytes(depth: u32) -> u32 {
+    (64 * depth + 32 * (4 * depth + 1)) * 16
+}
 
 /// The depth of tiles that `bytes` of workgroup memory have room for.
 pub(crate) fn depth(bytes: u32) -> u32 {
-    DEPTHS.into_iter().rfind(|depth| depth * TILE_BYTES <= bytes).unwrap_or(DEPTHS[0])
+    DEPTHS.into_iter().rfind(|&depth| tile_bytes(depth) <= bytes).unwrap_or(DEPTHS[0])
 }
 
 impl Shader {
