@@ -212,8 +212,10 @@ impl Context {
     /// [`AccelError::DeviceLost`].
     pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), AccelError> {
         let wait = PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
-        let waited = self.device.poll(wait);
-        waited.map(|_| ()).map_err(|error| self.fail(&error.to_string()))
+        match self.device.poll(wait) {
+            Ok(_) => self.check(),
+            Err(error) => Err(self.fail(&error.to_string())),
+        }
     }
 
     /// What the device says through a channel when a piece of work is done, which it is.

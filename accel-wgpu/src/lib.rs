@@ -31,6 +31,7 @@ mod permutation;
 mod pool;
 mod product;
 mod rates;
+mod ring;
 mod self_test;
 mod shader;
 mod waiting;

@@ -46,6 +46,10 @@ mod tests {
     use crate::masks::MaskParams;
     use crate::product::{ProductParams, SplitParams};
     use crate::rates::RateParams;
+    use crate::ring::{
+        ColumnsParams, DecomposeParams, InnerParams, InverseParams, KeySwitchParams,
+        MontgomeryParams, SwitchParams, WeightsParams,
+    };
     use naga::{AddressSpace, TypeInner};
 
     /// The structure is that of the shaders, member by member. Returns the shaders' names.
@@ -70,13 +74,21 @@ mod tests {
 
     #[test]
     fn layouts_are_those_of_the_shaders() {
-        let all = [
+        let mut seen = [
             agrees::<SplitParams>(),
             agrees::<ProductParams>(),
             agrees::<MaskParams>(),
+            agrees::<MontgomeryParams>(),
+            agrees::<InverseParams>(),
+            agrees::<DecomposeParams>(),
+            agrees::<KeySwitchParams>(),
+            agrees::<ColumnsParams>(),
+            agrees::<WeightsParams>(),
+            agrees::<InnerParams>(),
+            agrees::<SwitchParams>(),
             agrees::<RateParams>(),
-        ];
-        let mut seen = all.concat();
+        ]
+        .concat();
         seen.sort_unstable();
         let mut every: Vec<_> = Shader::ALL.iter().map(|shader| shader.name).collect();
         every.sort_unstable();
