@@ -18,6 +18,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Columns that fill a GPU, for tiles of a few thousand rows.
 const PREFERRED_COLUMNS: usize = 512;
 
+/// Bytes that may be held where nobody says: more than devices have, and few enough that software, which hands out
+/// memory that there is not, refuses what is absurd.
+const MORE_THAN_ANY: u64 = 1 << 40;
+
 /// The accelerator that runs on a GPU. See the [crate] page.
 #[derive(Debug)]
 pub struct Gpu {
@@ -25,6 +29,7 @@ pub struct Gpu {
     report: AdapterReport,
     matrices: RwLock<Matrices>,
     pub(crate) direct: DirectMode,
+    memory_is_known: bool,
 }
 
 #[derive(Debug, Default)]
@@ -130,7 +135,8 @@ impl Builder {
     }
 
     /// Bytes that matrices and keys may take of the device's memory. Work under way takes a few hundred
-    /// megabytes beside them.
+    /// megabytes beside them. Without this what fits is found out by trying: a matrix that does not fit is refused
+    /// before a row of it is read, by GPUs; software takes of the machine's memory until there is none.
     #[must_use]
     pub const fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
@@ -158,7 +164,7 @@ impl Builder {
             let (wanted, best) = (permutation, report.best);
             return Err(OpenError::Unsupported { adapter: adapter(), wanted, best });
         }
-        let memory = self.memory.unwrap_or(u64::MAX);
+        let memory = self.memory.unwrap_or(MORE_THAN_ANY);
         let largest_binding = self.largest_binding.unwrap_or(u64::MAX);
         let context = Context::open(&found, permutation, memory, largest_binding)
             .map_err(|error| OpenError::Refused { adapter: adapter(), why: error.to_string() })?;
@@ -168,6 +174,7 @@ impl Builder {
             matrices: RwLock::default(),
             direct: DirectMode::default(),
             report: report.clone(),
+            memory_is_known: self.memory.is_some(),
         };
         gpu.self_test().map_err(|why| OpenError::Wrong { adapter: adapter(), why })?;
         Ok(gpu)
@@ -223,7 +230,7 @@ impl Gpu {
 impl Accelerator for Gpu {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new("wgpu", PREFERRED_COLUMNS);
-        capabilities.free_bytes = Some(self.context.left()).filter(|&bytes| bytes < u64::MAX >> 1);
+        capabilities.free_bytes = self.memory_is_known.then(|| self.context.left());
         capabilities
     }
 
@@ -256,7 +263,7 @@ impl Accelerator for Gpu {
         let Held { matrix, waiting, .. } = &*held;
         check_product((matrix.m, matrix.n), &rows, p, x, columns, out)?;
         if rows.is_empty() {
-            return Ok(());
+            return self.context.check();
         }
         let context = &*self.context;
         context.guard(|| {
@@ -293,7 +300,7 @@ impl Accelerator for Gpu {
             return Err(AccelError::Shape);
         }
         if rows.is_empty() {
-            return Ok(());
+            return self.context.check();
         }
         let context = &*self.context;
         let words = Words::Masks(seed, mask_columns.start);

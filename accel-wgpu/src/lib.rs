@@ -34,6 +34,8 @@ mod rates;
 mod ring;
 mod self_test;
 mod shader;
+#[cfg(test)]
+mod testing;
 mod waiting;
 
 pub use adapters::{AdapterKind, AdapterReport, Availability, Selection, adapters};

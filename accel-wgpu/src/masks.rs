@@ -19,12 +19,16 @@ params! {
         first_low: u32,
         first_high: u32,
         columns: u32,
-        first_column: u32,
+        first_counter: u32,
+        first_word: u32,
         offset: u32,
         stride: u32,
-        padding: [u32; 2],
+        padding: u32,
     }
 }
+
+/// Words of a ChaCha20 block.
+const WORDS: usize = 16;
 
 /// Mask words of coordinates modulo a prime, in the order of `kernel::stream::expand_mask_columns`.
 pub(crate) struct Masks<'a> {
@@ -68,7 +72,7 @@ impl<'a> Masks<'a> {
         for (word, bytes) in key.iter_mut().zip(self.seed.0.as_chunks::<4>().0) {
             *word = u32::from_le_bytes(*bytes);
         }
-        let counters = (self.columns.end - 1) / 16 - self.columns.start / 16 + 1;
+        let counters = (self.columns.end - 1) / WORDS - self.columns.start / WORDS + 1;
         let params = MaskParams {
             key,
             p: self.p,
@@ -78,10 +82,12 @@ impl<'a> Masks<'a> {
             first_low: self.first as u32,
             first_high: (self.first >> 32) as u32,
             columns: self.columns.len() as u32,
-            first_column: self.columns.start as u32,
+            // Counters of blocks are words, and wrap around as the reference's do.
+            first_counter: (self.columns.start / WORDS) as u32,
+            first_word: (self.columns.start % WORDS) as u32,
             offset: offset as u32,
             stride: stride as u32,
-            padding: [0; 2],
+            padding: 0,
         };
         commands.dispatch_each(Shader::EXPAND_MASKS, &params, &[out], self.coordinates * counters)
     }

@@ -16,8 +16,8 @@ params! {
     }
 }
 
-/// Workgroups of a loop: twice what a large device takes at once.
-const GROUPS: u32 = 2048;
+/// Workgroups of a loop: about as many as a large device takes at once.
+const GROUPS: u32 = 1024;
 /// Products that a thread makes in a round of its loop.
 const PRODUCTS: f64 = 32.0;
 /// Bytes of a copy: more than caches hold.
@@ -132,4 +132,83 @@ fn rate(work: impl Fn(u32) -> Result<(), AccelError>) -> Result<f64, AccelError>
     }
     runs.sort_unstable();
     Ok(f64::from(times) / runs[RUNS / 2].as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Permutation;
+    use crate::testing::{gpu, gpu_of};
+
+    /// What a thread computes: both loops are of this form.
+    fn expected(place: u32, rounds: u32, step: impl Fn(u32, u32, usize) -> u32) -> u32 {
+        let mut a = [1, 3, 5, 7].map(|factor| factor * place);
+        let mut b = a.map(|word| !word);
+        for _ in 0..4 * rounds {
+            a = core::array::from_fn(|i| step(a[i], b[(i + 1) % 4], i));
+            b = core::array::from_fn(|i| step(b[i], a[(i + 1) % 4], i));
+        }
+        (0..4).fold(0, |all, i| all ^ a[i] ^ b[i])
+    }
+
+    fn dots(sum: u32, x: u32, i: usize) -> u32 {
+        let weights = [0x7f80_ff01_u32, 0x8001_7fff, 0x0102_0408, 0xf1e2_d3c4][i];
+        let products = x.to_le_bytes().into_iter().zip(weights.to_le_bytes());
+        let products = products.map(|(x, w)| i32::from(x as i8) * i32::from(w as i8));
+        sum.wrapping_add_signed(products.sum())
+    }
+
+    fn words(word: u32, x: u32, i: usize) -> u32 {
+        let factor = [0x9e37_79b1_u32, 0x85eb_ca77, 0xc2b2_ae3d, 0x27d4_eb2f][i];
+        word.wrapping_mul(factor).wrapping_add(x)
+    }
+
+    /// The loop of every thread is that of `step`.
+    fn computes(gpu: &Gpu, shader: &'static Shader, step: fn(u32, u32, usize) -> u32) {
+        for rounds in [0, 1, 3] {
+            let check = |out: &[u32]| {
+                assert_eq!(out.len() as u32, GROUPS * shader.group);
+                for (place, &word) in (0..).zip(out).step_by(61) {
+                    let right = expected(place, rounds, step);
+                    assert_eq!(word, right, "{}, thread {place}, {rounds} rounds", shader.name);
+                }
+            };
+            run_loop(&gpu.context, shader, rounds, check).unwrap();
+        }
+    }
+
+    #[test]
+    fn loops_compute_what_they_should() {
+        for permutation in [Permutation::PORTABLE, Permutation { dot: true, ..Default::default() }]
+        {
+            if let Some(gpu) = gpu_of(permutation) {
+                computes(&gpu, Shader::PLAIN_DOTS, dots);
+                computes(&gpu, Shader::PLAIN_WORDS, words);
+            }
+        }
+    }
+
+    #[test]
+    fn rates_are_finite() {
+        if let Some(gpu) = gpu() {
+            let rates = [gpu.copy_bytes_per_s(), gpu.dot_rate(), gpu.word_rate()];
+            println!("copy, dots, words: {rates:?}");
+            for rate in rates {
+                // More than a byte or a product a second, and less than any device will make.
+                assert!((1.0..1e18).contains(&rate.unwrap()), "{rate:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rates_are_of_the_work_that_is_done() {
+        // Work that takes a millisecond each time.
+        let rate = rate(|times| {
+            std::thread::sleep(Duration::from_millis(times.into()));
+            Ok(())
+        });
+        assert!(rate.unwrap() <= 1000.0, "{rate:?}");
+        let failed = super::rate(|_| Err(AccelError::OutOfMemory));
+        assert_eq!(failed, Err(AccelError::OutOfMemory));
+    }
 }
