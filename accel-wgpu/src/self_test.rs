@@ -1,6 +1,13 @@
+#[cfg(test)]
+mod tests;
+
+use kernel::accel::ring::{Ciphertexts, RingAccelerator, automorphisms};
 use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
+use kernel::direct::DirectShape;
+use kernel::params::ParameterId;
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
+use kernel::trace::Layout;
 
 /// What was wrong in a self-test.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -32,7 +39,13 @@ impl RowSource for Rows {
 }
 
 /// Compares products with the reference.
-pub(crate) fn run(gpu: &dyn Accelerator) -> Result<(), SelfTestError> {
+pub(crate) fn run(gpu: &dyn RingAccelerator) -> Result<(), SelfTestError> {
+    masked(gpu)?;
+    direct(gpu)
+}
+
+/// Products of residues.
+fn masked(gpu: &dyn Accelerator) -> Result<(), SelfTestError> {
     let failed = |what| move |error| SelfTestError::Failed(what, error);
     let reference = Reference::default();
     let id = gpu.load(M, N, &mut Rows(0)).map_err(failed("upload of a matrix"))?;
@@ -76,150 +89,42 @@ pub(crate) fn run(gpu: &dyn Accelerator) -> Result<(), SelfTestError> {
     result
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use core::ops::Range;
-    use kernel::accel::{Capabilities, MatrixId};
-
-    /// A reference with a fault.
-    #[derive(Default)]
-    struct Faulty {
-        reference: Reference,
-        fault: Fault,
-    }
-
-    #[derive(Clone, Copy, Default)]
-    enum Fault {
-        #[default]
-        None,
-        /// A word of the products of so many columns is off by one.
-        Product { columns: usize, p: PrimeId, word: usize },
-        /// The same for masks.
-        Seeded { p: PrimeId, word: usize },
-        /// Fails at products of masks.
-        Fails(AccelError),
-        /// Cannot load.
-        Full,
-        /// Forgets matrices before their time.
-        Forgets,
-    }
-
-    impl Accelerator for Faulty {
-        fn capabilities(&self) -> Capabilities {
-            self.reference.capabilities()
+/// A trace product that takes each kind of step: encoding in two steps, giant steps, conjugation and fold.
+fn direct(gpu: &dyn RingAccelerator) -> Result<(), SelfTestError> {
+    const WHAT: &str = "trace product";
+    let failed = |error| SelfTestError::Failed(WHAT, error);
+    let set = ParameterId::Direct4096;
+    let shape = DirectShape::of(set).ok_or(failed(AccelError::UnknownSet))?;
+    let layout = Layout::new(shape.degree, shape.degree / 2, 8, 1);
+    let layout = layout.ok_or(failed(AccelError::Shape))?;
+    let (m, n) = (5, 7);
+    // Polynomials of residues, limb after limb.
+    let residues = |polynomials: usize, salt: u32| -> Vec<u32> {
+        let limbs = (0..polynomials).flat_map(|_| shape.limbs());
+        let words = limbs.flat_map(|limb| (0..shape.degree).map(move |_| limb.modulus));
+        let mix = |i: u32| (i ^ salt).wrapping_mul(0x9e37_79b9) ^ i >> 7;
+        words.zip(0..).map(|(p, i)| mix(i) % p).collect()
+    };
+    let x = residues(1, 1);
+    let product = |host: &dyn RingAccelerator| -> Result<_, AccelError> {
+        let matrix = host.load(m, n, &mut Rows(0))?;
+        let keys = host.open_keys(set, &PublicSeed([43; 32]))?;
+        for sigma in automorphisms(&[layout]) {
+            let bodies = residues(shape.elements(), sigma.exponent());
+            host.add_key(keys, sigma, &bodies)?;
         }
-
-        fn load(
-            &self,
-            m: usize,
-            n: usize,
-            rows: &mut dyn RowSource,
-        ) -> Result<MatrixId, AccelError> {
-            if matches!(self.fault, Fault::Full) {
-                return Err(AccelError::OutOfMemory);
-            }
-            self.reference.load(m, n, rows)
-        }
-
-        fn unload(&self, matrix: MatrixId) -> Result<(), AccelError> {
-            self.reference.unload(matrix)?;
-            if matches!(self.fault, Fault::Forgets) {
-                Err(AccelError::UnknownMatrix)
-            } else {
-                Ok(())
-            }
-        }
-
-        fn product(
-            &self,
-            matrix: MatrixId,
-            rows: Range<usize>,
-            p: PrimeId,
-            x: &[u32],
-            columns: usize,
-            out: &mut [u32],
-        ) -> Result<(), AccelError> {
-            self.reference.product(matrix, rows, p, x, columns, out)?;
-            match self.fault {
-                Fault::Product { columns: c, p: q, word } if (c, q) == (columns, p) => {
-                    out[word] ^= 1
-                }
-                _ => {}
-            }
-            Ok(())
-        }
-
-        fn product_seeded(
-            &self,
-            matrix: MatrixId,
-            rows: Range<usize>,
-            p: PrimeId,
-            seed: &PublicSeed,
-            mask_columns: Range<usize>,
-            out: &mut [u32],
-        ) -> Result<(), AccelError> {
-            self.reference.product_seeded(matrix, rows, p, seed, mask_columns, out)?;
-            match self.fault {
-                Fault::Seeded { p: q, word } if q == p => out[word] ^= 1,
-                Fault::Fails(error) => return Err(error),
-                _ => {}
-            }
-            Ok(())
-        }
-
-        fn columns(&self, matrix: MatrixId) -> Result<usize, AccelError> {
-            self.reference.columns(matrix)
-        }
-    }
-
-    fn test(fault: Fault) -> Result<(), SelfTestError> {
-        run(&Faulty { fault, ..Default::default() })
-    }
-
-    #[test]
-    fn the_reference_is_right() {
-        assert_eq!(test(Fault::None), Ok(()));
-    }
-
-    #[test]
-    fn one_wrong_word_is_enough() {
-        for p in PrimeId::ALL {
-            for (what, columns) in [("product of one column", 1), ("product of many columns", 45)] {
-                for word in [0, M * columns / 2, M * columns - 1] {
-                    let wrong = test(Fault::Product { columns, p, word });
-                    assert_eq!(wrong, Err(SelfTestError::Differs(what)), "{p:?}, word {word}");
-                }
-            }
-            for word in [0, 100, M * 64 - 1] {
-                let wrong = test(Fault::Seeded { p, word });
-                assert_eq!(
-                    wrong,
-                    Err(SelfTestError::Differs("product of masks")),
-                    "{p:?}, word {word}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn failures_are_told() {
-        let failed = |what, error| Err(SelfTestError::Failed(what, error));
-        let lost = AccelError::DeviceLost;
-        assert_eq!(test(Fault::Fails(lost)), failed("product of masks", lost));
-        assert_eq!(test(Fault::Full), failed("upload of a matrix", AccelError::OutOfMemory));
-        assert_eq!(test(Fault::Forgets), failed("removal of a matrix", AccelError::UnknownMatrix));
-    }
-
-    #[test]
-    fn words_are_drawn_again() {
-        // Otherwise the masks' second draws would not be tested.
-        use kernel::prime::Prime;
-        for p in PrimeId::ALL {
-            kernel::with_prime!(p, P => {
-                let rejected = 1.0 - f64::from(P::VALUE) / (1_u64 << P::BITS) as f64;
-                assert!(rejected * (N * 64) as f64 > 1.0, "{p:?}: {rejected}");
-            });
-        }
+        let seed = PublicSeed([44; 32]);
+        let input = Ciphertexts { seed: &seed, first: 7, bodies: &x };
+        let (mut masks, mut bodies) = (vec![0; shape.degree], vec![0; layout.rows()]);
+        host.trace_product(matrix, keys, &layout, &input, &mut masks, &mut bodies)?;
+        host.close_keys(keys)?;
+        host.unload(matrix)?;
+        Ok((masks, bodies))
+    };
+    let expected = product(&Reference::default()).map_err(failed)?;
+    if product(gpu).map_err(failed)? == expected {
+        Ok(())
+    } else {
+        Err(SelfTestError::Differs(WHAT))
     }
 }
