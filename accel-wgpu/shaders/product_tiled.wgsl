@@ -75,10 +75,12 @@ fn main(lane: Lane) {
         }
         for (var i = lane.thread; i < 4u * COLUMNS * DEPTH; i += 256u) {
             let column = i / (4u * DEPTH);
-            let vector = i % (4u * DEPTH);
+            let plane = i / DEPTH % 4u;
+            let depth = i % DEPTH;
             let source = min(first_column + column, params.columns - 1u);
-            let depth = min(4u * chunk + vector, 4u * params.chunks - 1u);
-            digit[column * STRIDE + vector] = planes[4u * source * params.chunks + depth];
+            // Beyond the row whatever there is: the weights are zero.
+            digit[column * STRIDE + 4u * depth + plane] =
+                planes[(4u * source + plane) * params.chunks + min(chunk + depth, params.chunks - 1u)];
         }
         workgroupBarrier();
         for (var i = 0u; i < DEPTH; i += 1u) {

@@ -111,6 +111,21 @@ pub enum OpenError {
 }
 
 /// Choices for a [`Gpu`]; what is not chosen: the best adapter, all that it can do, all of its memory.
+///
+/// ```no_run
+/// use accel_wgpu::{Gpu, OpenError, Permutation, Selection};
+///
+/// let opened = Gpu::builder()
+///     .adapter(Selection::Index(1))
+///     .permutation(Permutation::PORTABLE)
+///     .memory(8 << 30)
+///     .build();
+/// match opened {
+///     Ok(gpu) => println!("{}, {}", gpu.report().name, gpu.permutation()),
+///     Err(OpenError::Wrong { adapter, why }) => println!("{adapter} computes wrongly: {why}"),
+///     Err(other) => println!("{other}"),
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     selection: Selection,
@@ -214,7 +229,8 @@ impl Gpu {
         self_test::run(self)
     }
 
-    /// Gives the device up, as if it were lost: what runs and all that comes later fails.
+    /// Gives the device up, as if it were lost: what runs and all that comes later fails with
+    /// [`AccelError::DeviceLost`]. Any thread may do so, also while others are in calls.
     pub fn destroy(&self) {
         // First this: who meets the destroyed device knows what it is.
         self.context.fail("it was destroyed");

@@ -92,3 +92,43 @@ impl<'a> Masks<'a> {
         commands.dispatch_each(Shader::EXPAND_MASKS, &params, &[out], self.coordinates * counters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::gpu;
+    use kernel::stream::expand_mask;
+
+    #[test]
+    fn coordinates_and_columns_of_any_size() {
+        let Some(gpu) = gpu() else { return };
+        let context = &gpu.context;
+        let seed = PublicSeed([77; 32]);
+        let coordinates =
+            [0, 5, (1 << 32) - 3, (1 << 32) + 1, (7 << 32) - 1, 1 << 60, u64::MAX - 5];
+        let columns =
+            [0..1, 3..90, 15..17, (1 << 32) - 9..(1 << 32) + 40, (1 << 35) + 5..(1 << 35) + 9];
+        for p in PrimeId::ALL {
+            for first in coordinates {
+                for columns in columns.clone() {
+                    // Three words before the first, and two between one coordinate's and the next's.
+                    let (width, count) = (columns.len(), 6);
+                    let out = context.upload(&vec![9; 3 + count * (width + 2)]).unwrap();
+                    let mut commands = Commands::new(context);
+                    let masks = Masks { first, ..Masks::of(&seed, p, count, columns.clone()) };
+                    masks.expand(&mut commands, out.view(), 3, width + 2).unwrap();
+                    let got = commands.read(out.view()).unwrap().finish(<[u32]>::to_vec).unwrap();
+                    let mut right = vec![9; got.len()];
+                    for (row, coordinate) in
+                        right[3..].chunks_exact_mut(width + 2).zip((0..).map(|i| first + i))
+                    {
+                        with_prime!(p, P => {
+                            expand_mask::<P>(&seed, coordinate, columns.start, &mut row[..width]);
+                        });
+                    }
+                    assert!(got == right, "coordinates from {first}, columns {columns:?}, {p:?}");
+                }
+            }
+        }
+    }
+}

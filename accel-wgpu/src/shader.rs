@@ -180,7 +180,7 @@ mod tests {
     fn permutations_select_their_parts() {
         selects(|it| it.int64, "u64(a) * u64(b)", "let a1 = a >> 16u;");
         selects(|it| it.dot, "dot4I8Packed(a, b)", "return dot(x >> shift, y >> shift);");
-        selects(|it| it.subgroups, "subgroupAdd(value)", "workgroupUniformLoad(&partial[0])");
+        selects(|it| it.subgroups, "subgroupAdd(a)", "partial[0][thread + width]");
     }
 
     #[test]

@@ -22,9 +22,12 @@ impl Opened for Gpu {
 
 kernel::suite_backend!(Opened, properties, Gpu::builder().build(), "SUBROSA_REQUIRE_GPU");
 
+/// Opened ones.
+type Open = HashMap<(Permutation, u64), Arc<Gpu>>;
+
 /// The adapter with a permutation and a size of windows, opened once.
 fn gpu(permutation: Permutation, window: u64) -> Arc<Gpu> {
-    static ALL: OnceLock<Mutex<HashMap<(Permutation, u64), Arc<Gpu>>>> = OnceLock::new();
+    static ALL: OnceLock<Mutex<Open>> = OnceLock::new();
     let mut all = ALL.get_or_init(Mutex::default).lock().unwrap();
     let open = || Gpu::builder().permutation(permutation).largest_binding(window).build().unwrap();
     Arc::clone(all.entry((permutation, window)).or_insert_with(|| Arc::new(open())))
@@ -108,6 +111,6 @@ fn check(case: &Case, best: Permutation) {
 fn products_are_the_reference_s() {
     let Some(backend) = backend() else { return };
     let best = backend.gpu().report().best;
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) };
     proptest!(config, |(case in cases())| check(&case, best));
 }
