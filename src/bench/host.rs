@@ -1,10 +1,10 @@
 //! The host's products, and beside them, in the same rounds, what they are measured against.
 
 use super::series::Series;
-use super::weights::{InPlace, Weights};
+use super::weights::Weights;
 use accel_cpu::{Clear, Cpu};
 use anyhow::Result;
-use kernel::accel::{Accelerator, MatrixId};
+use kernel::accel::{Accelerator, InPlace, MatrixId};
 use kernel::model::{GroupKind, GroupShape, ModelConfig};
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
@@ -70,7 +70,7 @@ impl Group {
         let Some(shape) = config.shape(config.group(0, kind)) else { return Ok(None) };
         let hold = |layer: u32| {
             let weights = Weights::new(shape, u64::from(config.group(layer, kind).0), huge_pages)?;
-            let matrix = cpu.load(shape.rows, shape.columns, &mut InPlace(weights.clone()))?;
+            let matrix = cpu.load(shape.rows, shape.columns, &mut InPlace::new(weights.clone()))?;
             Ok(Held { weights, matrix, clear: Clear::new(cpu, matrix)? })
         };
         let held = (0..count).map(hold).collect::<Result<_>>()?;

@@ -105,7 +105,9 @@ pub(super) fn run(options: &Bench, interrupts: &Interrupts) -> Result<Tokens> {
     let cpu = Cpu::builder().threads(options.threads.into()).build()?;
     let threads = cpu.threads();
     let (model, digest) = (*weights.config(), weights.digest());
-    let engine = Engine::load(Arc::new(clock.on(cpu)), model, digest, |group| weights.rows(group))?;
+    let engine = Engine::load(Arc::new(clock.on(Arc::new(cpu))), model, digest, |group| {
+        weights.rows(group)
+    })?;
     let engine = Arc::new(engine.with_ring_ops::<Simd>());
     let server = HostThread::start(Arc::clone(&engine), Links::default())?;
     let address = Host::new(server.address.to_string(), Security::Plain);
