@@ -1,0 +1,145 @@
+use crate::context::Context;
+use crate::params::Params;
+use crate::pool::{Lease, View};
+use crate::shader::Shader;
+use kernel::accel::AccelError;
+use std::sync::mpsc::{Receiver, channel};
+use wgpu::util::{BufferInitDescriptor, DeviceExt};
+use wgpu::{
+    BindGroupDescriptor, BindGroupEntry, BindingResource, BufferUsages, CommandEncoder, MapMode,
+    PollType, SubmissionIndex,
+};
+
+/// Work for the device, in its order.
+pub(crate) struct Commands<'a> {
+    context: &'a Context,
+    encoder: CommandEncoder,
+}
+
+impl<'a> Commands<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context, encoder: context.device.create_command_encoder(&Default::default()) }
+    }
+
+    /// Runs a shader on a grid of workgroups, with the parameters as binding 0 and the buffers from binding
+    /// 1 on.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn dispatch<P: Params>(
+        &mut self,
+        shader: &'static Shader,
+        params: &P,
+        buffers: &[View<'_>],
+        grid: [u32; 3],
+    ) -> Result<(), AccelError> {
+        debug_assert!(P::SHADERS.iter().any(|it| it.name == shader.name));
+        let pipeline = self.context.pipeline(shader)?;
+        let device = &self.context.device;
+        let params = device.create_buffer_init(&BufferInitDescriptor {
+            label: None,
+            contents: bytemuck::bytes_of(params),
+            usage: BufferUsages::UNIFORM,
+        });
+        let bindings = [params.as_entire_binding()]
+            .into_iter()
+            .chain(buffers.iter().map(|view| BindingResource::Buffer(view.binding())));
+        let entries: Vec<_> = (0..)
+            .zip(bindings)
+            .map(|(binding, resource)| BindGroupEntry { binding, resource })
+            .collect();
+        let group = device.create_bind_group(&BindGroupDescriptor {
+            label: Some(shader.name),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        let mut pass = self.encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        let [x, y, z] = grid;
+        pass.dispatch_workgroups(x, y, z);
+        Ok(())
+    }
+
+    /// [`Self::dispatch`] for so many threads in a row, one for each item.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn dispatch_each<P: Params>(
+        &mut self,
+        shader: &'static Shader,
+        params: &P,
+        buffers: &[View<'_>],
+        items: usize,
+    ) -> Result<(), AccelError> {
+        let [x, y] = self.context.lines(items.div_ceil(shader.group as usize));
+        self.dispatch(shader, params, buffers, [x, y, 1])
+    }
+
+    /// Hands the work over, without waiting for it.
+    pub(crate) fn submit(self) -> SubmissionIndex {
+        self.context.queue.submit([self.encoder.finish()])
+    }
+
+    /// Hands the work over, and then has words of a buffer brought here.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(crate) fn read(mut self, from: View<'_>) -> Result<Download<'a>, AccelError> {
+        let context = self.context;
+        let words = from.bytes as usize / 4;
+        let buffer = context.readable(words)?;
+        self.encoder.copy_buffer_to_buffer(from.buffer, from.offset, &buffer, 0, from.bytes);
+        let submission = self.submit();
+        let (sender, done) = channel();
+        buffer.slice(..from.bytes).map_async(MapMode::Read, move |mapped| {
+            let _ = sender.send(mapped.is_ok());
+        });
+        Ok(Download { context, buffer, words, submission, done })
+    }
+}
+
+/// Words on their way here.
+pub(crate) struct Download<'a> {
+    context: &'a Context,
+    buffer: Lease,
+    words: usize,
+    submission: SubmissionIndex,
+    done: Receiver<bool>,
+}
+
+impl Download<'_> {
+    /// Waits for the words.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn finish<A>(self, use_words: impl FnOnce(&[u32]) -> A) -> Result<A, AccelError> {
+        let context = self.context;
+        let wait = PollType::Wait { submission_index: Some(self.submission), timeout: None };
+        if let Err(error) = context.device.poll(wait) {
+            return Err(context.fail(&error.to_string()));
+        }
+        // The wait has run the callback, unless the device is lost.
+        if !matches!(self.done.recv(), Ok(true)) {
+            return Err(context.fail("a buffer could not be read"));
+        }
+        let bytes = self.buffer.slice(..4 * self.words as u64).get_mapped_range();
+        let bytes = bytes.map_err(|error| context.fail(&error.to_string()))?;
+        let result = match bytemuck::try_cast_slice(&bytes) {
+            Ok(words) => use_words(words),
+            // Drivers map at page boundaries; should one not, a copy is aligned.
+            Err(_) => use_words(&bytemuck::pod_collect_to_vec(&bytes)),
+        };
+        drop(bytes);
+        self.buffer.unmap();
+        Ok(result)
+    }
+}
+
+impl Context {
+    /// A grid of so many workgroups or a few more, in lines where one dimension does not take them all.
+    pub(crate) fn lines(&self, groups: usize) -> [u32; 2] {
+        let lines = groups.div_ceil(self.grid as usize).max(1);
+        [groups.div_ceil(lines).max(1) as u32, lines as u32]
+    }
+}

@@ -1,0 +1,251 @@
+use crate::Permutation;
+use crate::adapters::{AdapterReport, Selection, select};
+use crate::context::Context;
+use crate::matrix::Matrix;
+use crate::product::{Product, Words};
+use crate::self_test::{self, SelfTestError};
+use crate::waiting::Waiting;
+use core::ops::Range;
+use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
+use kernel::prime::PrimeId;
+use kernel::stream::PublicSeed;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Columns that fill a GPU, for tiles of a few thousand rows.
+const PREFERRED_COLUMNS: usize = 512;
+
+/// The accelerator that runs on a GPU. See the [crate] page.
+#[derive(Debug)]
+pub struct Gpu {
+    context: Arc<Context>,
+    report: AdapterReport,
+    matrices: RwLock<Matrices>,
+}
+
+#[derive(Debug, Default)]
+struct Matrices {
+    /// Numbers are never used again.
+    next: u64,
+    held: HashMap<MatrixId, Arc<Held>>,
+}
+
+/// A matrix, and who waits for products with it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) matrix: Matrix,
+    waiting: Waiting,
+}
+
+/// Why a GPU could not be opened.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no such adapter.
+    #[error("{0} was not found")]
+    NoAdapter(Selection),
+    /// The adapter lacks what the permutation needs.
+    #[error("{adapter} cannot run the permutation {wanted}; at best {best}")]
+    Unsupported {
+        /// Its name.
+        adapter: String,
+        /// What was asked for.
+        wanted: Permutation,
+        /// All that it can do.
+        best: Permutation,
+    },
+    /// The driver refused.
+    #[error("{adapter} cannot be opened: {why}")]
+    Refused {
+        /// Its name.
+        adapter: String,
+        /// What the driver says.
+        why: String,
+    },
+    /// The self-test failed: this GPU must not be used.
+    #[error("{adapter} failed its self-test: {why}")]
+    Wrong {
+        /// Its name.
+        adapter: String,
+        /// What was wrong.
+        why: SelfTestError,
+    },
+}
+
+/// Choices for a [`Gpu`]; what is not chosen: the best adapter, all that it can do, all of its memory.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    selection: Selection,
+    permutation: Option<Permutation>,
+    memory: Option<u64>,
+}
+
+impl Builder {
+    /// The adapter.
+    #[must_use]
+    pub fn adapter(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// The form of the shaders' inner operations, instead of the fastest that the adapter has.
+    #[must_use]
+    pub const fn permutation(mut self, permutation: Permutation) -> Self {
+        self.permutation = Some(permutation);
+        self
+    }
+
+    /// Bytes that matrices and keys may take of the device's memory. Work under way takes a few hundred
+    /// megabytes beside them.
+    #[must_use]
+    pub const fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// Opens the GPU, and tests it.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn build(self) -> Result<Gpu, OpenError> {
+        let found = select(&self.selection).ok_or(OpenError::NoAdapter(self.selection))?;
+        let report = found.report.clone();
+        let permutation = self.permutation.unwrap_or(report.best);
+        let adapter = || report.name.clone();
+        if !permutation.is_within(report.best) {
+            let (wanted, best) = (permutation, report.best);
+            return Err(OpenError::Unsupported { adapter: adapter(), wanted, best });
+        }
+        let context = Context::open(&found, permutation, self.memory.unwrap_or(u64::MAX))
+            .map_err(|error| OpenError::Refused { adapter: adapter(), why: error.to_string() })?;
+        let context = Arc::new(context);
+        let gpu = Gpu { context, matrices: RwLock::default(), report: report.clone() };
+        gpu.self_test().map_err(|why| OpenError::Wrong { adapter: adapter(), why })?;
+        Ok(gpu)
+    }
+}
+
+impl Gpu {
+    /// A GPU with choices.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The adapter.
+    #[must_use]
+    pub const fn report(&self) -> &AdapterReport {
+        &self.report
+    }
+
+    /// The form of the shaders that run.
+    #[must_use]
+    pub fn permutation(&self) -> Permutation {
+        self.context.permutation
+    }
+
+    /// Why the device is lost, if it is.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.context.failure()
+    }
+
+    /// Compares small products with the kernel's reference.
+    ///
+    /// # Errors
+    /// [`SelfTestError`]: this GPU must not be used.
+    pub fn self_test(&self) -> Result<(), SelfTestError> {
+        self_test::run(self)
+    }
+
+    /// Gives the device up, as if it were lost: what runs and all that comes later fails.
+    pub fn destroy(&self) {
+        self.context.device.destroy();
+        self.context.fail("it was destroyed");
+    }
+
+    pub(crate) fn get(&self, id: MatrixId) -> Result<Arc<Held>, AccelError> {
+        let matrices = self.matrices.read().unwrap_or_else(PoisonError::into_inner);
+        matrices.held.get(&id).cloned().ok_or(AccelError::UnknownMatrix)
+    }
+}
+
+impl Accelerator for Gpu {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::new("wgpu", PREFERRED_COLUMNS);
+        capabilities.free_bytes = Some(self.context.left()).filter(|&bytes| bytes < u64::MAX >> 1);
+        capabilities
+    }
+
+    fn load(&self, m: usize, n: usize, rows: &mut dyn RowSource) -> Result<MatrixId, AccelError> {
+        let matrix = self.context.guard(|| Matrix::load(&self.context, m, n, rows))?;
+        let mut matrices = self.matrices.write().unwrap_or_else(PoisonError::into_inner);
+        let id = MatrixId(matrices.next);
+        matrices.next += 1;
+        matrices.held.insert(id, Arc::new(Held { matrix, waiting: Waiting::default() }));
+        Ok(id)
+    }
+
+    fn unload(&self, matrix: MatrixId) -> Result<(), AccelError> {
+        let mut matrices = self.matrices.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = matrices.held.remove(&matrix);
+        drop(matrices);
+        gone.map(drop).ok_or(AccelError::UnknownMatrix)
+    }
+
+    fn product(
+        &self,
+        matrix: MatrixId,
+        rows: Range<usize>,
+        p: PrimeId,
+        x: &[u32],
+        columns: usize,
+        out: &mut [u32],
+    ) -> Result<(), AccelError> {
+        let held = self.get(matrix)?;
+        let Held { matrix, waiting } = &*held;
+        check_product((matrix.m, matrix.n), &rows, p, x, columns, out)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let context = &*self.context;
+        context.guard(|| {
+            if Waiting::is_worth_it(columns) {
+                return waiting.product(context, matrix, rows, p, x, columns, out);
+            }
+            let words = Words::Given(x);
+            Product { context, matrix, rows, p, words, columns }.run(out)
+        })
+    }
+
+    fn product_seeded(
+        &self,
+        matrix: MatrixId,
+        rows: Range<usize>,
+        p: PrimeId,
+        seed: &PublicSeed,
+        mask_columns: Range<usize>,
+        out: &mut [u32],
+    ) -> Result<(), AccelError> {
+        let held = self.get(matrix)?;
+        let matrix = &held.matrix;
+        let columns = mask_columns.len();
+        let fits = rows.start <= rows.end
+            && rows.end <= matrix.m
+            && columns > 0
+            && rows.len().checked_mul(columns) == Some(out.len());
+        if !fits {
+            return Err(AccelError::Shape);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let context = &*self.context;
+        let words = Words::Masks(seed, mask_columns.start);
+        context.guard(|| Product { context, matrix, rows, p, words, columns }.run(out))
+    }
+
+    fn columns(&self, matrix: MatrixId) -> Result<usize, AccelError> {
+        Ok(self.get(matrix)?.matrix.n)
+    }
+}
