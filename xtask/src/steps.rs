@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{bare_metal, c_api, firmware, licences, measure, neon, packages, rules, shell};
+use crate::{bare_metal, c_api, firmware, gpu, licences, measure, neon, packages, rules, shell};
 
 /// One step; the order here is the order they run in. Quick ones come first, and the tests last,
 /// so that the count of passed tests is the last thing above the summary.
@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Fuzz,
     /// Run the tests of TLS, an optional feature that needs OpenSSL
     Tls,
+    /// Run the GPU's tests on Mesa's software Vulkan
+    Gpu,
     /// Run the documentation's examples and all other tests
     Unit,
     /// Build the firmware and run it on an emulated board, with a host that is honest and ones that are not
@@ -50,7 +52,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -62,6 +64,7 @@ impl Step {
         Self::Neon,
         Self::Fuzz,
         Self::Tls,
+        Self::Gpu,
         Self::Unit,
     ];
 
@@ -84,6 +87,7 @@ impl Step {
             Self::Neon => "neon",
             Self::Fuzz => "fuzz",
             Self::Tls => "tls",
+            Self::Gpu => "gpu",
             Self::Unit => "unit",
             Self::Firmware => "firmware",
             Self::Measure => "measure",
@@ -108,6 +112,7 @@ impl Step {
             // Here the targets run without libFuzzer.
             Self::Fuzz => own_workspace("fuzz"),
             Self::Tls => tls(),
+            Self::Gpu => gpu::check(),
             Self::Unit => unit(),
             Self::Firmware => firmware::check(),
             Self::Measure => measure::write(),
@@ -119,6 +124,12 @@ impl Step {
     }
 }
 
+/// All crates but those that a step of its own builds, with all their features: the GPU's take minutes.
+const ALL_FEATURES: [&str; 6] =
+    ["--workspace", "--exclude", "accel-wgpu", "--exclude", "subrosa", "--all-features"];
+/// The program, with all of its features but that one.
+const PROGRAM: [&str; 4] = ["--package", "subrosa", "--features", "concrete-ntt,activations,tls"];
+
 /// Clippy over everything, and once more over the bare crates alone: in the whole workspace
 /// another crate turns their features on, and code that is unused without them looks used.
 fn clippy() -> Result<()> {
@@ -126,13 +137,18 @@ fn clippy() -> Result<()> {
         let command = ["clippy", "--locked"].iter().chain(what).chain(&["--", "-D", "warnings"]);
         shell::run(&mut shell::cargo(command.copied()))
     };
-    clippy(&["--workspace", "--all-targets", "--all-features"])?;
+    clippy(&[&ALL_FEATURES[..], &["--all-targets"]].concat())?;
+    clippy(&[&PROGRAM[..], &["--all-targets"]].concat())?;
     bare_metal::CRATES.iter().try_for_each(|name| clippy(&["--package", name, "--lib"]))
 }
 
 fn docs() -> Result<()> {
-    let doc = ["doc", "--locked", "--workspace", "--no-deps", "--all-features"];
-    shell::run(shell::cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))
+    let doc = |what: &[&str]| {
+        let command = ["doc", "--locked", "--no-deps"].iter().chain(what).copied();
+        shell::run(shell::cargo(command).env("RUSTDOCFLAGS", "-D warnings"))
+    };
+    doc(&ALL_FEATURES)?;
+    doc(&PROGRAM)
 }
 
 /// The gate runs on optimised code, as it is used. Without valgrind it fails: it must not be
@@ -168,17 +184,18 @@ fn tls() -> Result<()> {
 fn unit() -> Result<()> {
     let oracle = ["--package", "accel-cpu", "--features", "concrete-ntt", "--test", "ring_ops"];
     shell::run(shell::cargo(["test", "--locked"]).args(oracle))?;
+    let most = ["--workspace", "--exclude", "accel-wgpu"];
     let nextest = shell::cargo(["nextest", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
     if nextest {
-        shell::run(&mut shell::cargo(["test", "--locked", "--workspace", "--doc"]))?;
-        shell::run(&mut shell::cargo(["nextest", "run", "--locked", "--workspace"]))
+        shell::run(shell::cargo(["test", "--locked", "--doc"]).args(most))?;
+        shell::run(shell::cargo(["nextest", "run", "--locked"]).args(most))
     } else {
         println!("cargo-nextest is not installed: cargo runs the tests itself");
-        shell::run(&mut shell::cargo(["test", "--locked", "--workspace"]))
+        shell::run(shell::cargo(["test", "--locked"]).args(most))
     }
 }
 
