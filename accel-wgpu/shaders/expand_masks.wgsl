@@ -15,10 +15,14 @@ struct Params {
     // Columns, and the first of them.
     columns: u32,
     first_column: u32,
+    // Where the words of the first coordinate begin, and how far apart those of the others are.
+    offset: u32,
+    stride: u32,
+    padding: vec2<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// coordinates x columns.
+// For each coordinate its columns.
 @group(0) @binding(1) var<storage, read_write> words: array<u32>;
 
 const DOMAIN: u32 = 1u;
@@ -95,6 +99,6 @@ fn main(lane: Lane) {
         for (var attempt = 1u; draw >= params.p && attempt < 256u; attempt += 1u) {
             draw = word(chacha20(attempt, low, high, counter), i) & mask;
         }
-        words[coordinate * params.columns + column - params.first_column] = draw;
+        words[params.offset + coordinate * params.stride + column - params.first_column] = draw;
     }
 }

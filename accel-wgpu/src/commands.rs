@@ -1,8 +1,9 @@
 use crate::context::Context;
 use crate::params::Params;
-use crate::pool::{Lease, View};
+use crate::pool::{Held, Lease, View};
 use crate::shader::Shader;
 use kernel::accel::AccelError;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use wgpu::util::{BufferInitDescriptor, DeviceExt};
 use wgpu::{
@@ -14,11 +15,14 @@ use wgpu::{
 pub(crate) struct Commands<'a> {
     context: &'a Context,
     encoder: CommandEncoder,
+    /// Buffers that the work uses: they stay until it is handed over.
+    used: Vec<Arc<Held>>,
 }
 
 impl<'a> Commands<'a> {
     pub(crate) fn new(context: &'a Context) -> Self {
-        Self { context, encoder: context.device.create_command_encoder(&Default::default()) }
+        let encoder = context.device.create_command_encoder(&Default::default());
+        Self { context, encoder, used: Vec::new() }
     }
 
     /// Runs a shader on a grid of workgroups, with the parameters as binding 0 and the buffers from binding
@@ -35,6 +39,7 @@ impl<'a> Commands<'a> {
     ) -> Result<(), AccelError> {
         debug_assert!(P::SHADERS.iter().any(|it| it.name == shader.name));
         let pipeline = self.context.pipeline(shader)?;
+        buffers.iter().for_each(|view| self.keep(*view));
         let device = &self.context.device;
         let params = device.create_buffer_init(&BufferInitDescriptor {
             label: None,
@@ -72,8 +77,39 @@ impl<'a> Commands<'a> {
         buffers: &[View<'_>],
         items: usize,
     ) -> Result<(), AccelError> {
-        let [x, y] = self.context.lines(items.div_ceil(shader.group as usize));
+        self.dispatch_groups(shader, params, buffers, items.div_ceil(shader.group as usize))
+    }
+
+    /// [`Self::dispatch`] for so many workgroups in a row.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn dispatch_groups<P: Params>(
+        &mut self,
+        shader: &'static Shader,
+        params: &P,
+        buffers: &[View<'_>],
+        groups: usize,
+    ) -> Result<(), AccelError> {
+        let [x, y] = self.context.lines(groups);
         self.dispatch(shader, params, buffers, [x, y, 1])
+    }
+
+    fn keep(&mut self, view: View<'_>) {
+        self.used.extend(view.lease.cloned());
+    }
+
+    /// Copies words from one buffer to another.
+    pub(crate) fn copy(&mut self, from: (View<'_>, usize), to: (View<'_>, usize), words: usize) {
+        self.keep(from.0);
+        self.keep(to.0);
+        self.encoder.copy_buffer_to_buffer(
+            from.0.buffer,
+            4 * from.1 as u64,
+            to.0.buffer,
+            4 * to.1 as u64,
+            4 * words as u64,
+        );
     }
 
     /// Hands the work over, without waiting for it.
@@ -89,7 +125,8 @@ impl<'a> Commands<'a> {
         let context = self.context;
         let words = from.bytes as usize / 4;
         let buffer = context.readable(words)?;
-        self.encoder.copy_buffer_to_buffer(from.buffer, from.offset, &buffer, 0, from.bytes);
+        self.keep(from);
+        self.encoder.copy_buffer_to_buffer(from.buffer, 0, &buffer, 0, from.bytes);
         let submission = self.submit();
         let (sender, done) = channel();
         buffer.slice(..from.bytes).map_async(MapMode::Read, move |mapped| {

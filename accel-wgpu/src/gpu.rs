@@ -3,12 +3,15 @@ use crate::adapters::{AdapterReport, Selection, select};
 use crate::context::Context;
 use crate::matrix::Matrix;
 use crate::product::{Product, Words};
+use crate::ring::{DirectMode, Encoded};
 use crate::self_test::{self, SelfTestError};
 use crate::waiting::Waiting;
 use core::ops::Range;
 use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
+use kernel::params::ParameterId;
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
+use kernel::trace::Layout;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,9 +21,10 @@ const PREFERRED_COLUMNS: usize = 512;
 /// The accelerator that runs on a GPU. See the [crate] page.
 #[derive(Debug)]
 pub struct Gpu {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     report: AdapterReport,
     matrices: RwLock<Matrices>,
+    pub(crate) direct: DirectMode,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +39,35 @@ struct Matrices {
 pub(crate) struct Held {
     pub(crate) matrix: Matrix,
     waiting: Waiting,
+    /// Forms of it that are kept for direct mode.
+    encoded: RwLock<Vec<(ParameterId, Layout, Arc<Encoded>)>>,
+}
+
+impl Held {
+    fn new(matrix: Matrix) -> Self {
+        Self { matrix, waiting: Waiting::default(), encoded: RwLock::default() }
+    }
+
+    /// The form that is kept for a set and a layout.
+    pub(crate) fn encoded(&self, set: ParameterId, layout: &Layout) -> Option<Arc<Encoded>> {
+        let all = self.encoded.read().unwrap_or_else(PoisonError::into_inner);
+        let known = all.iter().find(|(s, l, _)| (*s, l) == (set, layout));
+        known.map(|(.., encoded)| encoded.clone())
+    }
+
+    /// Keeps a form, unless there is one of the same set and layout by now.
+    pub(crate) fn keep(&self, set: ParameterId, layout: &Layout, encoded: Encoded) {
+        let mut all = self.encoded.write().unwrap_or_else(PoisonError::into_inner);
+        if !all.iter().any(|(s, l, _)| (*s, l) == (set, layout)) {
+            all.push((set, *layout, Arc::new(encoded)));
+        }
+    }
+
+    /// The bytes of all forms that are kept.
+    pub(crate) fn encoded_bytes(&self) -> u64 {
+        let all = self.encoded.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(.., encoded)| encoded.bytes()).sum()
+    }
 }
 
 /// Why a GPU could not be opened.
@@ -119,7 +152,12 @@ impl Builder {
         let context = Context::open(&found, permutation, self.memory.unwrap_or(u64::MAX))
             .map_err(|error| OpenError::Refused { adapter: adapter(), why: error.to_string() })?;
         let context = Arc::new(context);
-        let gpu = Gpu { context, matrices: RwLock::default(), report: report.clone() };
+        let gpu = Gpu {
+            context,
+            matrices: RwLock::default(),
+            direct: DirectMode::default(),
+            report: report.clone(),
+        };
         gpu.self_test().map_err(|why| OpenError::Wrong { adapter: adapter(), why })?;
         Ok(gpu)
     }
@@ -182,7 +220,7 @@ impl Accelerator for Gpu {
         let mut matrices = self.matrices.write().unwrap_or_else(PoisonError::into_inner);
         let id = MatrixId(matrices.next);
         matrices.next += 1;
-        matrices.held.insert(id, Arc::new(Held { matrix, waiting: Waiting::default() }));
+        matrices.held.insert(id, Arc::new(Held::new(matrix)));
         Ok(id)
     }
 
@@ -203,7 +241,7 @@ impl Accelerator for Gpu {
         out: &mut [u32],
     ) -> Result<(), AccelError> {
         let held = self.get(matrix)?;
-        let Held { matrix, waiting } = &*held;
+        let Held { matrix, waiting, .. } = &*held;
         check_product((matrix.m, matrix.n), &rows, p, x, columns, out)?;
         if rows.is_empty() {
             return Ok(());

@@ -30,6 +30,7 @@ mod params;
 mod permutation;
 mod pool;
 mod product;
+mod ring;
 mod self_test;
 mod shader;
 mod waiting;

@@ -4,8 +4,9 @@ use crate::pool::View;
 use crate::shader::Shader;
 use core::ops::Range;
 use kernel::accel::AccelError;
-use kernel::prime::PrimeId;
+use kernel::prime::{Prime, PrimeId};
 use kernel::stream::PublicSeed;
+use kernel::with_prime;
 
 params! {
     /// The parameters of `expand_masks.wgsl`.
@@ -19,6 +20,9 @@ params! {
         first_high: u32,
         columns: u32,
         first_column: u32,
+        offset: u32,
+        stride: u32,
+        padding: [u32; 2],
     }
 }
 
@@ -30,23 +34,26 @@ pub(crate) struct Masks<'a> {
     pub(crate) bits: u32,
     /// The lane of the modulus in the streams.
     pub(crate) lane: u8,
-    pub(crate) coordinates: Range<u64>,
+    /// The first coordinate, and how many there are.
+    pub(crate) first: u64,
+    pub(crate) coordinates: usize,
     pub(crate) columns: Range<usize>,
 }
 
 impl<'a> Masks<'a> {
-    /// For one of the primes that every accelerator serves.
+    /// Those of coordinates from 0 on, for one of the primes that every accelerator serves.
     pub(crate) fn of(
         seed: &'a PublicSeed,
         p: PrimeId,
-        coordinates: Range<u64>,
+        coordinates: usize,
         columns: Range<usize>,
     ) -> Self {
-        let lane = kernel::with_prime!(p, P => { <P as kernel::prime::Prime>::MASK_LANE });
-        Self { seed, p: p.value(), bits: p.bits(), lane, coordinates, columns }
+        let lane = with_prime!(p, P => P::MASK_LANE);
+        Self { seed, p: p.value(), bits: p.bits(), lane, first: 0, coordinates, columns }
     }
 
-    /// Writes the words.
+    /// Writes the words: those of the first coordinate at word `offset` of `out`, those of each other one
+    /// `stride` words further.
     ///
     /// # Errors
     /// [`AccelError::DeviceLost`].
@@ -54,24 +61,28 @@ impl<'a> Masks<'a> {
         &self,
         commands: &mut Commands<'_>,
         out: View<'_>,
+        offset: usize,
+        stride: usize,
     ) -> Result<(), AccelError> {
         let mut key = [0; 8];
         for (word, bytes) in key.iter_mut().zip(self.seed.0.as_chunks::<4>().0) {
             *word = u32::from_le_bytes(*bytes);
         }
-        let coordinates = (self.coordinates.end - self.coordinates.start) as usize;
         let counters = (self.columns.end - 1) / 16 - self.columns.start / 16 + 1;
         let params = MaskParams {
             key,
             p: self.p,
             draw: self.bits,
             lane: self.lane.into(),
-            coordinates: coordinates as u32,
-            first_low: self.coordinates.start as u32,
-            first_high: (self.coordinates.start >> 32) as u32,
+            coordinates: self.coordinates as u32,
+            first_low: self.first as u32,
+            first_high: (self.first >> 32) as u32,
             columns: self.columns.len() as u32,
             first_column: self.columns.start as u32,
+            offset: offset as u32,
+            stride: stride as u32,
+            padding: [0; 2],
         };
-        commands.dispatch_each(Shader::EXPAND_MASKS, &params, &[out], coordinates * counters)
+        commands.dispatch_each(Shader::EXPAND_MASKS, &params, &[out], self.coordinates * counters)
     }
 }

@@ -45,6 +45,10 @@ mod tests {
     use crate::Permutation;
     use crate::masks::MaskParams;
     use crate::product::{ProductParams, SplitParams};
+    use crate::ring::{
+        ColumnsParams, DecomposeParams, InnerParams, InverseParams, KeySwitchParams,
+        MontgomeryParams, SwitchParams, WeightsParams,
+    };
     use naga::{AddressSpace, TypeInner};
 
     /// The structure is that of the shaders, member by member. Returns the shaders' names.
@@ -69,8 +73,20 @@ mod tests {
 
     #[test]
     fn layouts_are_those_of_the_shaders() {
-        let all = [agrees::<SplitParams>(), agrees::<ProductParams>(), agrees::<MaskParams>()];
-        let mut seen = all.concat();
+        let mut seen = [
+            agrees::<SplitParams>(),
+            agrees::<ProductParams>(),
+            agrees::<MaskParams>(),
+            agrees::<MontgomeryParams>(),
+            agrees::<InverseParams>(),
+            agrees::<DecomposeParams>(),
+            agrees::<KeySwitchParams>(),
+            agrees::<ColumnsParams>(),
+            agrees::<WeightsParams>(),
+            agrees::<InnerParams>(),
+            agrees::<SwitchParams>(),
+        ]
+        .concat();
         seen.sort_unstable();
         let mut every: Vec<_> = Shader::ALL.iter().map(|shader| shader.name).collect();
         every.sort_unstable();

@@ -1,4 +1,4 @@
-use core::ops::{Deref, Range};
+use core::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{Buffer, BufferBinding, BufferSize, BufferUsages};
 
@@ -40,7 +40,8 @@ impl Pool {
             Some(buffer) => buffer,
             None => create(size, self.usage)?,
         };
-        Ok(Lease { buffer: Some(buffer), bytes, pool: Arc::clone(self) })
+        let held = Arc::new(Held { buffer: Some(buffer), pool: Arc::clone(self) });
+        Ok(Lease { held, bytes })
     }
 
     /// Lets go of all that is not in use.
@@ -49,16 +50,22 @@ impl Pool {
     }
 }
 
-/// A buffer of the pool, until it is dropped. The device works in the order of submission, so that a buffer may
-/// be used again by what is submitted later.
-#[derive(Debug)]
+/// A buffer of the pool, until it and all that is recorded with it is dropped or handed over. The device works in
+/// the order of submission, so that from then on others may use the buffer.
+#[derive(Clone, Debug)]
 pub(crate) struct Lease {
-    buffer: Option<Buffer>,
+    held: Arc<Held>,
     bytes: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// There until it is dropped.
+    buffer: Option<Buffer>,
     pool: Arc<Pool>,
 }
 
-impl Drop for Lease {
+impl Drop for Held {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
             let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,39 +77,30 @@ impl Drop for Lease {
     }
 }
 
-/// Bytes of a buffer that a shader sees.
+/// Bytes of a buffer that a shader sees, from its beginning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     pub(crate) buffer: &'a Buffer,
-    pub(crate) offset: u64,
     pub(crate) bytes: u64,
+    /// What must not go back to its pool before the work is handed over.
+    pub(crate) lease: Option<&'a Arc<Held>>,
 }
 
 impl<'a> View<'a> {
-    /// The first bytes of a buffer.
-    pub(crate) const fn new(buffer: &'a Buffer, bytes: u64) -> Self {
-        Self { buffer, offset: 0, bytes }
-    }
-
-    /// Words of it, by number; the first must be a multiple of 64, as bindings begin at multiples of 256 bytes.
-    pub(crate) const fn words(self, words: &Range<usize>) -> Self {
-        let offset = self.offset + 4 * words.start as u64;
-        Self { offset, bytes: 4 * (words.end - words.start) as u64, ..self }
+    /// All of a buffer that is nobody else's.
+    pub(crate) fn whole(buffer: &'a Buffer) -> Self {
+        Self { buffer, bytes: buffer.size(), lease: None }
     }
 
     pub(crate) fn binding(self) -> BufferBinding<'a> {
-        BufferBinding {
-            buffer: self.buffer,
-            offset: self.offset,
-            size: BufferSize::new(self.bytes),
-        }
+        BufferBinding { buffer: self.buffer, offset: 0, size: BufferSize::new(self.bytes) }
     }
 }
 
 impl Lease {
     /// What was asked for.
     pub(crate) fn view(&self) -> View<'_> {
-        View::new(self, self.bytes)
+        View { buffer: self, bytes: self.bytes, lease: Some(&self.held) }
     }
 }
 
@@ -110,8 +108,7 @@ impl Deref for Lease {
     type Target = Buffer;
 
     fn deref(&self) -> &Buffer {
-        // It is taken when the lease is dropped, and not before.
-        match &self.buffer {
+        match &self.held.buffer {
             Some(buffer) => buffer,
             None => unreachable!("a lease has its buffer until it is dropped"),
         }

@@ -95,7 +95,7 @@ impl<'a> Product<'a> {
                     if under_way.len() == UNDER_WAY {
                         under_way.pop_front().map_or(Ok(()), |part| self.finish(part, out))?;
                     }
-                    let window = View::new(window, window.size());
+                    let window = View::whole(window);
                     let words = self.part(window, rows, &planes, columns.len())?;
                     under_way.push_back(Part { rows: out_rows, columns: columns.clone(), words });
                 }
@@ -119,8 +119,8 @@ impl<'a> Product<'a> {
             Words::Masks(seed, first) => {
                 let columns = first + columns.start..first + columns.end;
                 let words = context.words(n * width)?;
-                let masks = Masks::of(seed, self.p, 0..n as u64, columns);
-                masks.expand(&mut commands, words.view())?;
+                let masks = Masks::of(seed, self.p, n, columns);
+                masks.expand(&mut commands, words.view(), 0, width)?;
                 words
             }
         };

@@ -22,14 +22,20 @@ enum Part {
     Wide,
     /// Products of four bytes.
     Dot,
-    /// Who a thread is, and sums over a workgroup.
+    /// Who a thread is.
     Lane,
+    /// The same, and sums over a workgroup.
+    Sum,
     /// Arithmetic modulo a prime.
     Modulus,
     /// Residues as signed bytes.
     Digits,
     /// What products of a matrix share.
     Product,
+    /// Polynomials of a set.
+    Ring,
+    /// Transforms of polynomials.
+    Ntt,
 }
 
 macro_rules! file {
@@ -45,15 +51,18 @@ impl Part {
             (Self::Wide, Permutation { int64: true, .. }) => &[file!("shared/wide_u64")],
             (Self::Dot, Permutation { dot: false, .. }) => &[file!("shared/dot_portable")],
             (Self::Dot, Permutation { dot: true, .. }) => &[file!("shared/dot_packed")],
-            (Self::Lane, Permutation { subgroups: false, .. }) => {
-                &[file!("shared/lane_workgroup"), file!("shared/lane")]
+            (Self::Lane, _) => &[file!("shared/lane"), file!("shared/grid")],
+            (Self::Sum, Permutation { subgroups: false, .. }) => {
+                &[file!("shared/sum_workgroup"), file!("shared/grid")]
             }
-            (Self::Lane, Permutation { subgroups: true, .. }) => {
-                &[file!("shared/lane_subgroup"), file!("shared/lane")]
+            (Self::Sum, Permutation { subgroups: true, .. }) => {
+                &[file!("shared/sum_subgroup"), file!("shared/grid")]
             }
             (Self::Modulus, _) => &[file!("shared/modulus")],
             (Self::Digits, _) => &[file!("shared/digits")],
             (Self::Product, _) => &[file!("shared/product")],
+            (Self::Ring, _) => &[file!("shared/modulus"), file!("shared/ring")],
+            (Self::Ntt, _) => &[file!("shared/ntt")],
         }
     }
 }
@@ -73,6 +82,7 @@ macro_rules! shaders {
             )*
 
             /// Each of them.
+            #[allow(dead_code, reason = "the build script and the tests ask for all")]
             pub(crate) const ALL: &'static [&'static Self] = &[$(Self::$constant),*];
         }
     };
@@ -82,11 +92,27 @@ shaders! {
     /// Residues to signed bytes.
     SPLIT_DIGITS = "split_digits", group 256, Wide Lane Modulus Digits;
     /// A matrix times one column or a few.
-    PRODUCT_ONE = "product_one", group 128, Wide Dot Lane Modulus Digits Product;
+    PRODUCT_ONE = "product_one", group 128, Wide Dot Sum Modulus Digits Product;
     /// A matrix times many columns.
     PRODUCT_TILED = "product_tiled", group 256, Wide Dot Lane Modulus Digits Product;
     /// Masks from their seed.
     EXPAND_MASKS = "expand_masks", group 256, Lane;
+    /// Residues to Montgomery's form.
+    TO_MONTGOMERY = "to_montgomery", group 256, Wide Lane Ring;
+    /// The inverse transform.
+    NTT_INVERSE = "ntt_inverse", group 256, Wide Lane Ring Ntt;
+    /// The gadget decomposition.
+    DECOMPOSE = "decompose", group 256, Wide Lane Ring Ntt;
+    /// Automorphisms and key switching.
+    KEY_SWITCH = "key_switch", group 256, Wide Lane Ring;
+    /// Encoding of weights: their columns.
+    ENCODE_COLUMNS = "encode_columns", group 256, Wide Lane Ring Ntt;
+    /// Encoding of weights: the rest.
+    ENCODE_WEIGHTS = "encode_weights", group 256, Wide Lane Ring;
+    /// Weights times baby steps.
+    INNER_PRODUCT = "inner_product", group 256, Wide Lane Ring;
+    /// Modulus switch of results.
+    MODULUS_SWITCH = "modulus_switch", group 256, Wide Lane Ring;
 }
 
 /// Depths of tiles that [`Shader::PRODUCT_TILED`] may have.

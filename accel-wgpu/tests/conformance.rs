@@ -1,7 +1,7 @@
 //! Every permutation that the adapter runs, through the suite.
 
 use accel_wgpu::{Gpu, OpenError, Permutation};
-use kernel::accelerator_suite;
+use kernel::{accelerator_suite, ring_accelerator_suite};
 
 fn gpu(permutation: &str) -> Result<Gpu, OpenError> {
     let permutation: Permutation = permutation.parse().expect("a permutation");
@@ -13,3 +13,11 @@ accelerator_suite!(portable, gpu("portable"), required_by "SUBROSA_REQUIRE_GPU")
 accelerator_suite!(int64, gpu("int64"), required_by "SUBROSA_REQUIRE_GPU");
 accelerator_suite!(dot, gpu("dot"), required_by "SUBROSA_REQUIRE_GPU");
 accelerator_suite!(subgroups, gpu("subgroups"), required_by "SUBROSA_REQUIRE_GPU");
+
+mod direct {
+    use super::*;
+
+    ring_accelerator_suite!(best, Gpu::builder().build(), required_by "SUBROSA_REQUIRE_GPU");
+    ring_accelerator_suite!(portable, gpu("portable"), required_by "SUBROSA_REQUIRE_GPU");
+    ring_accelerator_suite!(int64, gpu("int64"), required_by "SUBROSA_REQUIRE_GPU");
+}

@@ -1,7 +1,7 @@
-// The place of a thread in a grid of workgroups. Needs one of `lane_*.wgsl`.
+// Who a thread is.
 
-// The number of the thread's workgroup in its plane of the grid, which is cut into lines where there are more
-// workgroups than one dimension takes.
-fn group_number(lane: Lane) -> u32 {
-    return lane.group.y * lane.groups.x + lane.group.x;
+struct Lane {
+    @builtin(local_invocation_index) thread: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
 }
