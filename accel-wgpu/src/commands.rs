@@ -117,6 +117,16 @@ impl<'a> Commands<'a> {
         self.context.queue.submit([self.encoder.finish()])
     }
 
+    /// Hands the work over, and waits until it is done.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn finish(self) -> Result<(), AccelError> {
+        let context = self.context;
+        let submission = self.submit();
+        context.wait(submission)
+    }
+
     /// Hands the work over, and then has words of a buffer brought here.
     ///
     /// # Errors
@@ -152,10 +162,7 @@ impl Download<'_> {
     /// [`AccelError::DeviceLost`].
     pub(crate) fn finish<A>(self, use_words: impl FnOnce(&[u32]) -> A) -> Result<A, AccelError> {
         let context = self.context;
-        let wait = PollType::Wait { submission_index: Some(self.submission), timeout: None };
-        if let Err(error) = context.device.poll(wait) {
-            return Err(context.fail(&error.to_string()));
-        }
+        context.wait(self.submission)?;
         // The wait has run the callback, unless the device is lost.
         if !matches!(self.done.recv(), Ok(true)) {
             return Err(context.fail("a buffer could not be read"));
@@ -174,6 +181,18 @@ impl Download<'_> {
 }
 
 impl Context {
+    /// Waits until what was handed over is done.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), AccelError> {
+        let wait = PollType::Wait { submission_index: Some(submission), timeout: None };
+        match self.device.poll(wait) {
+            Ok(_) => self.check(),
+            Err(error) => Err(self.fail(&error.to_string())),
+        }
+    }
+
     /// A grid of so many workgroups or a few more, in lines where one dimension does not take them all.
     pub(crate) fn lines(&self, groups: usize) -> [u32; 2] {
         let lines = groups.div_ceil(self.grid as usize).max(1);

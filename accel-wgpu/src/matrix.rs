@@ -74,10 +74,9 @@ impl Matrix {
                 (first * stride) as u64,
                 bytemuck::cast_slice(piece),
             );
-            // Without a submission what is written would pile up on this side.
-            self.context.queue.submit([]);
+            // Without this what is written would pile up on this side.
+            self.context.wait(self.context.queue.submit([]))?;
         }
-        self.context.check()?;
         Ok(buffer)
     }
 

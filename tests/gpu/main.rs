@@ -14,14 +14,7 @@ fn gpu_and_cpu() -> Result<Fallback, OpenError> {
     Ok(Fallback::new(Arc::new(Gpu::builder().build()?), Arc::new(Cpu::new())))
 }
 
-/// A GPU with room for the smaller ones of the suite's matrices.
-fn small_gpu_and_cpu() -> Result<Fallback, OpenError> {
-    let gpu = Gpu::builder().memory(16 << 10).build()?;
-    Ok(Fallback::new(Arc::new(gpu), Arc::new(Cpu::new())))
-}
-
 accelerator_suite!(gpu, gpu_and_cpu(), required_by "SUBROSA_REQUIRE_GPU");
-accelerator_suite!(gpu_small, small_gpu_and_cpu(), required_by "SUBROSA_REQUIRE_GPU");
 ring_accelerator_suite!(gpu_ring, gpu_and_cpu(), required_by "SUBROSA_REQUIRE_GPU");
 
 const M: usize = 90;
@@ -38,19 +31,48 @@ impl RowSource for Rows {
     }
 }
 
-/// A GPU that is destroyed while products run: each of them is right, before, during and after.
-#[test]
-fn a_gpu_is_lost_in_the_middle() {
-    let gpu = match Gpu::builder().build() {
-        Ok(gpu) => Arc::new(gpu),
+/// A GPU that may hold so many bytes.
+fn gpu(memory: u64) -> Option<Arc<Gpu>> {
+    match Gpu::builder().memory(memory).build() {
+        Ok(gpu) => Some(Arc::new(gpu)),
         Err(why) => {
             let required = std::env::var_os("SUBROSA_REQUIRE_GPU").is_some_and(|v| v == "1");
             assert!(!required, "SUBROSA_REQUIRE_GPU needs a GPU: {why}");
             let line = format!("SKIPPED: gpu: {why}\n");
             let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-            return;
+            None
         }
-    };
+    }
+}
+
+/// What is above the budget is the processor's, and as right.
+#[test]
+fn a_budget_is_kept() {
+    const SIDE: usize = 5000;
+    let Some(gpu) = gpu(64 << 20) else { return };
+    let both = Fallback::new(gpu, Arc::new(Cpu::new()));
+    // 25 MB each.
+    let ids = [1, 2, 3].map(|w| {
+        let weights = vec![w; SIDE * SIDE].into_iter();
+        both.load(SIDE, SIDE, &mut Rows(weights)).unwrap()
+    });
+    let placement = both.placement();
+    assert_eq!((placement.on_first.matrices, placement.on_second.matrices), (2, 1));
+    for (weight, id) in (1..).zip(ids) {
+        let mut out = [0; 3];
+        both.product(id, 7..10, PrimeId::T, &[1; SIDE], 1, &mut out).unwrap();
+        assert_eq!(out, [weight * SIDE as u32; 3]);
+    }
+    // What is unloaded makes room.
+    both.unload(ids[0]).unwrap();
+    both.load(SIDE, SIDE, &mut Rows(vec![1; SIDE * SIDE].into_iter())).unwrap();
+    assert_eq!(both.placement().on_first.matrices, 2);
+}
+
+/// A GPU that is destroyed while products run: each of them is right, before, during and after.
+#[test]
+fn a_gpu_is_lost_in_the_middle() {
+    let Some(gpu) = gpu(1 << 30) else { return };
     let both = Fallback::new(gpu.clone(), Arc::new(Cpu::new()));
     let reference = Reference::default();
     let rows = || Rows(weights(1, M * N).into_iter());

@@ -129,6 +129,8 @@ impl Encoded {
         for output in 0..outputs {
             for input in 0..inputs {
                 encoded.blocks.push(Block::new(context, set, matrix, &shape, output, input)?);
+                // What one block needs is free for the next.
+                Commands::new(context).finish()?;
             }
         }
         Ok(encoded)

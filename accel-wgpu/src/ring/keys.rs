@@ -78,7 +78,7 @@ impl Keys {
             context.queue.write_buffer(&key.words, offset as u64, bytemuck::cast_slice(body));
         }
         to_montgomery(&mut commands, set, View::whole(&key.words))?;
-        commands.submit();
+        commands.finish()?;
         Ok(key)
     }
 }
