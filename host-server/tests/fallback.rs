@@ -42,8 +42,18 @@ fn reference() -> Arc<Reference> {
     Arc::default()
 }
 
+/// A reference whose numbers of things are others than a fresh one's.
+fn used() -> Arc<Reference> {
+    let used = reference();
+    used.load(1, 1, &mut Once(vec![1].into_iter())).unwrap();
+    for _ in 0..2 {
+        used.open_keys(Set::ID, &SEED).unwrap();
+    }
+    used
+}
+
 fn over_reference(first: Arc<dyn RingAccelerator>) -> Fallback {
-    Fallback::new(first, reference())
+    Fallback::new(first, used())
 }
 
 /// The first fails at its third call of any kind.
@@ -192,7 +202,10 @@ fn results_are_the_references_wherever_the_first_fails() {
         for (error, at) in
             errors.into_iter().flat_map(|error| (0..calls).map(move |at| (error, at)))
         {
-            let first = Arc::new(Faults::at(at, error, kind).on_reference());
+            let fault = Faults::at(at, error, kind);
+            // One half of the calls that fail is made all the same.
+            let fault = if (tried / 2) % 2 == 0 { fault.before() } else { fault };
+            let first = Arc::new(fault.on_reference());
             let both = over_reference(first.clone());
             assert!(script(&both) == expected, "{error:?} at {name} {at}");
             assert_eq!(both.is_lost(), error == AccelError::DeviceLost, "{error:?} at {name} {at}");
@@ -227,6 +240,16 @@ fn mistakes_are_the_callers() {
     assert_eq!(missing, Err(AccelError::MissingKey));
     assert_eq!(second.hooks().calls(), before, "the second was asked");
     assert!(!both.is_lost());
+}
+
+/// Neither keeps what is given up.
+#[test]
+fn what_is_given_up_is_gone_from_both() {
+    let gone: Kind = |call| matches!(call, Call::Unload(_) | Call::CloseKeys(_));
+    let [first, second] = [(); 2].map(|()| Arc::new(Faults::none(gone).on_reference()));
+    script(&Fallback::new(first.clone(), second.clone()));
+    // Two matrices and two sets of keys.
+    assert_eq!((first.hooks().calls(), second.hooks().calls()), (4, 4));
 }
 
 /// Room for a number of matrices; what encoded forms it holds.

@@ -98,8 +98,5 @@ fn a_gpu_is_lost_in_the_middle() {
     product(2, 33);
     assert!(both.is_lost());
     assert_eq!(both.placement().on_first.matrices, 0);
-    assert_eq!(
-        gpu.product(id, 0..M, PrimeId::T, &[0; N], 1, &mut [0; M]),
-        Err(AccelError::DeviceLost)
-    );
+    assert_eq!(gpu.load(M, N, &mut rows()), Err(AccelError::DeviceLost));
 }

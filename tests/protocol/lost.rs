@@ -13,10 +13,12 @@ use accel_cpu::Cpu;
 use device_client::store::MemoryStore;
 use host_server::fallback::Fallback;
 use kernel::accel::hooked::{Call, Hooked};
-use kernel::accel::{AccelError, Accelerator, Reference};
+use kernel::accel::ring::RingAccelerator;
+use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
 use kernel::conformance::Faults;
-use kernel::params::Masked256x16;
+use kernel::params::{Masked256x16, ParameterSet};
 use kernel::stream::Seed;
+use kernel::trace::Layout;
 use kernel::wire::MAX_PAYLOAD;
 use std::sync::Arc;
 
@@ -114,4 +116,36 @@ fn a_preparation_through_direct_mode() {
         assert!(prepared.units.iter().all(|(_, kept)| *kept));
         take_all(&TINY, &mut store);
     });
+}
+
+struct Ones;
+
+impl RowSource for Ones {
+    fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
+        row.fill(1);
+        Ok(())
+    }
+}
+
+/// The bytes of encoded forms are those of both, and of the second alone when the first is lost.
+#[test]
+fn encoded_bytes_are_added_up() {
+    let (m, n) = (70, 33);
+    let cpu = || Arc::new(Cpu::builder().threads(1).build().unwrap());
+    let layouts = [1, 4].map(|tokens| Layout::fitting(Set::N, m, n, tokens));
+    let alone = cpu();
+    let bytes = layouts.map(|layout| {
+        let id = alone.load(m, n, &mut Ones).unwrap();
+        alone.encode(id, Set::ID, &layout).unwrap()
+    });
+    assert!(bytes.iter().all(|&bytes| bytes > 0));
+    for (error, expected) in
+        [(AccelError::UnknownSet, bytes[0] + bytes[1]), (AccelError::DeviceLost, bytes[1])]
+    {
+        let faults = Faults::at(1, error, |call| matches!(call, Call::Encode(_))).before();
+        let both = Fallback::new(Arc::new(Hooked::new(cpu(), faults)), cpu());
+        let id = both.load(m, n, &mut Ones).unwrap();
+        assert_eq!(both.encode(id, Set::ID, &layouts[0]), Ok(bytes[0]));
+        assert_eq!(both.encode(id, Set::ID, &layouts[1]), Ok(expected), "{error:?}");
+    }
 }

@@ -24,8 +24,10 @@ pub(crate) fn check() -> Result<()> {
     let doc = shell::cargo(["doc", "--locked", "--no-deps", "--package", "accel-wgpu"]);
     run({ doc }.env("RUSTDOCFLAGS", "-D warnings"))?;
     run(&mut shell::cargo(["test", "--locked", "--package", "accel-wgpu"]))?;
-    let tests = shell::cargo(["test", "--locked", "--test", "gpu", "--test", "cli"]);
-    run({ tests }.args(program).args(["--", "gpu"]))?;
+    run(shell::cargo(["test", "--locked", "--test", "gpu"]).args(program))?;
+    run(shell::cargo(["test", "--locked", "--test", "cli"])
+        .args(program)
+        .args(["--", "gpu", "help"]))?;
     let bench = ["bench", "--accel", "wgpu", "--shape", "demo", "--rounds", "3"];
     run(shell::cargo(["run", "--locked", "--release"]).args(program).arg("--").args(bench))
 }

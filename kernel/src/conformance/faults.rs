@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// [`Hooks`] that let one call fail.
 ///
-/// The call is made, what it wrote is overwritten with garbage, and the error is returned: whoever
+/// The call is made, unless the fault comes [before](Self::before) it, what it wrote is overwritten with garbage, and the error is returned: whoever
 /// goes on after it cannot rely on anything of it. After [`AccelError::DeviceLost`] no other call is
 /// made, and all of them fail likewise.
 ///
@@ -26,6 +26,7 @@ pub struct Faults {
     of: fn(&Call) -> bool,
     at: usize,
     error: AccelError,
+    before: bool,
     calls: AtomicUsize,
     lost: AtomicBool,
 }
@@ -35,7 +36,14 @@ impl Faults {
     #[must_use]
     pub const fn at(at: usize, error: AccelError, of: fn(&Call) -> bool) -> Self {
         let (calls, lost) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self { of, at, error, calls, lost }
+        Self { of, at, error, before: false, calls, lost }
+    }
+
+    /// The call that fails is not made.
+    #[must_use]
+    pub const fn before(mut self) -> Self {
+        self.before = true;
+        self
     }
 
     /// No call fails.
@@ -68,7 +76,7 @@ impl Hooks for Faults {
         if !fails && !self.lost.load(Ordering::SeqCst) {
             return run(output);
         }
-        let done = fails.then(|| run(output.lend()));
+        let done = (fails && !self.before).then(|| run(output.lend()));
         spoil(output);
         if fails && self.error == AccelError::DeviceLost {
             self.lost.store(true, Ordering::SeqCst);
