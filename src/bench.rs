@@ -3,6 +3,7 @@
 mod device;
 mod direct;
 mod host;
+mod machine;
 mod report;
 mod series;
 mod shape;
@@ -15,12 +16,11 @@ pub(crate) use shape::Shape;
 use crate::cli::Bench;
 use crate::interrupt::Interrupts;
 use crate::progress;
-use accel_cpu::Cpu;
 use anyhow::{Result, ensure};
 use direct::Direct;
 use host::Group;
-use kernel::accel::Accelerator;
 use kernel::model::ModelConfig;
+use machine::Machine;
 use report::{Conditions, KINDS, Kind, LEGEND, Summary};
 use std::io::Write;
 
@@ -65,32 +65,29 @@ pub(crate) fn run(options: &Bench) -> Result<()> {
         "the model has {} layers: --layers is too large",
         config.layers
     );
-    let mut builder = Cpu::builder().threads(options.threads.into());
-    if let Some(level) = options.level {
-        builder = builder.level(level);
-    }
-    let cpu = builder.build()?;
+    let machine = Machine::new(options)?;
     let rounds = options.rounds as usize;
 
     let steps = (KINDS.len() * (rounds + 2)) as u64;
     let bar = progress::count("bench", steps);
     let mut groups = Vec::new();
     for kind in KINDS {
-        groups.extend(Group::new(&cpu, &config, kind, layers, !options.no_huge_pages)?);
+        groups.extend(Group::new(&machine, &config, kind, layers, !options.no_huge_pages)?);
         bar.inc(1);
     }
     let mut device = device::Times::default();
     for _ in 0..rounds {
         for group in &mut groups {
-            group.round(&cpu)?;
+            group.round(&machine)?;
             bar.inc(1);
         }
         device.round(config.groups().filter_map(|group| config.shape(group)))?;
     }
-    let mut direct = Direct::new(&cpu, &groups, options.encoded_memory)?;
+    let ring = &*machine.accelerator;
+    let mut direct = Direct::new(ring, &groups, options.encoded_memory)?;
     let mut products = Vec::new();
     for group in &groups {
-        products.push(direct.measure(&cpu, group, DIRECT_ROUNDS)?);
+        products.push(direct.measure(ring, group, DIRECT_ROUNDS)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -98,8 +95,8 @@ pub(crate) fn run(options: &Bench) -> Result<()> {
     let weight_bytes = groups.iter().map(|g| (g.weights() * g.of_model as usize) as u64).sum();
     let conditions = Conditions {
         shape: options.shape,
-        backend: cpu.capabilities().name,
-        threads: cpu.threads(),
+        backend: machine.backend(),
+        threads: machine.cpu.threads(),
         rounds,
         layers_run: layers,
         layers: config.layers,
@@ -107,7 +104,9 @@ pub(crate) fn run(options: &Bench) -> Result<()> {
         weight_bytes,
     };
     let kinds = groups.iter().zip(&products).map(|(g, p)| Kind::new(g, p)).collect();
-    let summary = Summary::new(conditions, kinds, &device, &products, direct.key_bytes);
+    let mut summary = Summary::new(conditions, kinds, &device, &products, direct.key_bytes);
+    let bytes_per_s = weight_bytes as f64 / summary.online_seconds;
+    summary.gpu = machine.reached(bytes_per_s, summary.offline_mac_per_s)?;
     let mut out = std::io::stdout().lock();
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod accel;
 mod bench;
 mod limits;
 mod link;
 mod size;
 
+pub(crate) use accel::AccelOptions;
 pub(crate) use bench::Bench;
 #[cfg(feature = "tls")]
 pub(crate) use link::TLS_IDENTITY;
@@ -95,6 +97,11 @@ pub(crate) enum Command {
     /// read of the weights, ordinary int8 products in the clear, and the host's and the device's work in
     /// every phase, with ratios and bytes.
     Bench(Bench),
+    /// Show the GPUs that a host can use, and whether they compute rightly
+    ///
+    /// Each is tested in every form of its programs that it can run, against the definition of what it
+    /// computes. `serve --accel` takes their numbers and names.
+    Devices(Devices),
 }
 
 /// How a session hides its numbers from the host.
@@ -226,6 +233,8 @@ pub(crate) struct Demo {
     /// Threads of the host's products; 0 takes all cores
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,
+    #[command(flatten)]
+    pub(crate) accel: AccelOptions,
     /// How the two sides speak
     #[arg(long, value_enum, default_value_t = DemoLink::Plain, value_name = "LINK")]
     pub(crate) link: DemoLink,
@@ -294,12 +303,21 @@ pub(crate) struct Serve {
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,
     #[command(flatten)]
+    pub(crate) accel: AccelOptions,
+    #[command(flatten)]
     pub(crate) links: link::ServeLinks,
     #[command(flatten)]
     pub(crate) limits: limits::ServeLimits,
     /// Skip the check of the weights against their digest at start
     #[arg(long)]
     pub(crate) no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Devices {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

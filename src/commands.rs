@@ -3,6 +3,7 @@
 mod bench;
 mod convert;
 mod demo;
+mod devices;
 mod generate;
 mod keygen;
 mod prepare;
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo(options) => demo::run(&options),
         Command::Generate(options) => generate::run(&options),
+        Command::Devices(options) => devices::run(&options),
         Command::Keygen(options) => keygen::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Convert(Convert::Host(folders)) => convert::host(&folders),

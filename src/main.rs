@@ -1,10 +1,13 @@
 //! `subrosa`: private inference of language models for devices that trust nobody.
 
+mod accel;
 mod bench;
 mod capped;
 mod cli;
 mod commands;
 mod device;
+#[cfg(feature = "wgpu")]
+mod devices;
 mod display;
 mod distrust;
 mod dump;

@@ -124,7 +124,7 @@ pub(crate) struct Report {
     pub(crate) plain_seconds: Option<f64>,
     pub(crate) device_memory: DeviceMemory,
     /// What multiplies on the host, where it is known.
-    pub(crate) backend: Option<&'static str>,
+    pub(crate) backend: Option<String>,
 }
 
 /// A masked run, and whether its tokens and logits were those of the run that is reported.
@@ -228,7 +228,7 @@ impl fmt::Display for Report {
             bytes(memory.bundle),
             bytes(memory.correlation_per_token)
         )?;
-        if let Some(backend) = self.backend {
+        if let Some(backend) = &self.backend {
             writeln!(f, "{:<9}{backend}", "host")?;
         }
         let word = |same| if same { "identical" } else { "DIFFERENT" };

@@ -89,7 +89,7 @@ pub(crate) struct Parties<'a> {
     /// The weights, where this machine may run the model in the clear as well.
     pub(crate) weights: Option<&'a HostBundle>,
     /// What the host multiplies with, where it is known.
-    pub(crate) backend: Option<&'static str>,
+    pub(crate) backend: Option<String>,
     /// How the report calls the model.
     pub(crate) model: String,
 }
@@ -134,7 +134,7 @@ pub(crate) async fn run(
             offline: offline::memory(&bundle, request.means(), &offline, &sizes),
             correlation_per_token: 4 * WindowStore::words(&config, 1),
         },
-        backend: parties.backend,
+        backend: parties.backend.clone(),
     };
     let cheated = report.online.checks_failed;
     if cheated == 0 {

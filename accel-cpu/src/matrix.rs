@@ -1,33 +1,22 @@
 use crate::ring::Encoded;
-use kernel::accel::{AccelError, RowSource, SharedRows};
+use kernel::accel::{AccelError, RowSource, SharedRows, rows_in_place};
 use kernel::model::MAX_COLUMNS;
 use kernel::params::ParameterId;
 use kernel::trace::Layout;
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// Rows are padded to whole cache lines.
-const LINE: usize = 64;
 
 /// A loaded `m x n` matrix.
 pub(crate) struct Matrix {
     pub(crate) m: usize,
     pub(crate) n: usize,
     stride: usize,
-    store: Store,
+    rows: Arc<dyn SharedRows>,
     /// Forms of it that are kept for direct mode.
     encoded: RwLock<Vec<(ParameterId, Layout, Arc<Encoded>)>>,
 }
 
-enum Store {
-    /// Rows from `start` on, where a cache line begins.
-    Owned { bytes: Vec<i8>, start: usize },
-    /// Rows where they are.
-    Shared(Arc<dyn SharedRows>),
-}
-
 impl Matrix {
-    /// Takes in the rows: in place where the source shares them as promised (a stride of whole
-    /// cache lines, all m rows of full stride), else copied.
+    /// Takes in the rows: in place where the source shares them as promised, else copied.
     ///
     /// # Errors
     /// [`AccelError::Shape`], [`AccelError::OutOfMemory`], or as the source fails.
@@ -35,34 +24,8 @@ impl Matrix {
         if m == 0 || n == 0 || n > MAX_COLUMNS {
             return Err(AccelError::Shape);
         }
-        if let Some(shared) = rows.shared() {
-            let stride = shared.stride();
-            let fits = m.checked_mul(stride).is_some_and(|len| len <= shared.bytes().len());
-            if stride >= n && stride.is_multiple_of(LINE) && fits {
-                return Ok(Self {
-                    m,
-                    n,
-                    stride,
-                    store: Store::Shared(shared),
-                    encoded: RwLock::default(),
-                });
-            }
-        }
-        let stride = n.next_multiple_of(LINE);
-        let len = m.checked_mul(stride).and_then(|len| len.checked_add(LINE));
-        let mut bytes: Vec<i8> = Vec::new();
-        bytes
-            .try_reserve_exact(len.ok_or(AccelError::OutOfMemory)?)
-            .map_err(|_| AccelError::OutOfMemory)?;
-        // The reserved memory does not move any more. Should no such offset be known, any will do.
-        let start = bytes.as_ptr().align_offset(LINE).min(LINE);
-        bytes.resize(start, 0);
-        for _ in 0..m {
-            let row = bytes.len();
-            bytes.resize(row + stride, 0);
-            rows.next_row(&mut bytes[row..row + n])?;
-        }
-        Ok(Self { m, n, stride, store: Store::Owned { bytes, start }, encoded: RwLock::default() })
+        let rows = rows_in_place(m, n, rows)?;
+        Ok(Self { m, n, stride: rows.stride(), rows, encoded: RwLock::default() })
     }
 
     /// The form that is kept for a set and a layout.
@@ -91,12 +54,9 @@ impl Matrix {
     /// # Errors
     /// [`AccelError::Rows`] where shared rows are fewer now than they were.
     pub(crate) fn rows(&self) -> Result<Rows<'_>, AccelError> {
-        let bytes = match &self.store {
-            Store::Owned { bytes, start } => bytes.get(*start..),
-            Store::Shared(shared) => Some(shared.bytes()),
-        };
-        let bytes = bytes.and_then(|bytes| bytes.get(..self.m * self.stride));
-        Ok(Rows { bytes: bytes.ok_or(AccelError::Rows)?, stride: self.stride })
+        let stride = self.stride;
+        let bytes = self.rows.bytes().get(..self.m * stride);
+        Ok(Rows { bytes: bytes.ok_or(AccelError::Rows)?, stride })
     }
 }
 

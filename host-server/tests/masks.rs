@@ -3,14 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 use host_server::engine::{Engine, UnitJob, UnitTile};
-use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, Reference, RowSource};
+use kernel::accel::hooked::{Call, Hooked, Hooks, Output};
+use kernel::accel::{AccelError, Capabilities, Reference, RowSource};
 use kernel::bundle::ModelDigest;
 use kernel::model::{GroupId, ModelConfig};
 use kernel::params::{MASKED_LIMBS, ParameterId};
-use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
 use kernel::wire::{Block, MaskSeed, RowForm, UnitOpen, body_bytes, pack_residues};
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -33,55 +32,30 @@ const SMALL: ParameterId = ParameterId::Masked256x16;
 const LARGE: ParameterId = ParameterId::Masked4096x1;
 const PLENTY: u64 = 1 << 30;
 
-/// The reference, which counts the words of its products of masks.
+/// Counts the words of the products of masks.
 #[derive(Default)]
-struct Counting {
-    inner: Reference,
-    words: AtomicU64,
-}
+struct Words(AtomicU64);
 
-impl Accelerator for Counting {
-    fn capabilities(&self) -> Capabilities {
+impl Hooks for Words {
+    fn around<T>(
+        &self,
+        call: Call,
+        output: Output<'_>,
+        run: impl FnOnce(Output<'_>) -> Result<T, AccelError>,
+    ) -> Result<T, AccelError> {
+        if let (Call::ProductSeeded { .. }, Output::Words(out)) = (call, &output) {
+            self.0.fetch_add(out.len() as u64, Relaxed);
+        }
+        run(output)
+    }
+
+    fn capabilities(&self, _: Capabilities) -> Capabilities {
         Capabilities::new("counting", 100)
     }
-
-    fn load(&self, m: usize, n: usize, rows: &mut dyn RowSource) -> Result<MatrixId, AccelError> {
-        self.inner.load(m, n, rows)
-    }
-
-    fn unload(&self, matrix: MatrixId) -> Result<(), AccelError> {
-        self.inner.unload(matrix)
-    }
-
-    fn product(
-        &self,
-        matrix: MatrixId,
-        rows: Range<usize>,
-        p: PrimeId,
-        x: &[u32],
-        columns: usize,
-        out: &mut [u32],
-    ) -> Result<(), AccelError> {
-        self.inner.product(matrix, rows, p, x, columns, out)
-    }
-
-    fn product_seeded(
-        &self,
-        matrix: MatrixId,
-        rows: Range<usize>,
-        p: PrimeId,
-        seed: &PublicSeed,
-        columns: Range<usize>,
-        out: &mut [u32],
-    ) -> Result<(), AccelError> {
-        self.words.fetch_add(out.len() as u64, Relaxed);
-        self.inner.product_seeded(matrix, rows, p, seed, columns, out)
-    }
-
-    fn columns(&self, matrix: MatrixId) -> Result<usize, AccelError> {
-        self.inner.columns(matrix)
-    }
 }
+
+/// The reference, whose products of masks are counted.
+type Counting = Hooked<Reference, Words>;
 
 /// Rows that all differ, of one group.
 struct Rows(u32);
@@ -103,7 +77,7 @@ struct Host {
 
 impl Host {
     fn keeping(bytes: u64) -> Self {
-        let counter = Arc::new(Counting::default());
+        let counter = Arc::new(Counting::new(Arc::default(), Words::default()));
         let rows = |group: GroupId| Some(Rows(group.0));
         let engine = Engine::load(counter.clone(), CONFIG, DIGEST, rows).unwrap();
         Self { engine: engine.with_mask_memory(bytes), counter }
@@ -161,7 +135,7 @@ impl Host {
 
     /// Words of the products of masks since it was asked last.
     fn worked(&self) -> u64 {
-        self.counter.words.swap(0, Relaxed)
+        self.counter.hooks().0.swap(0, Relaxed)
     }
 }
 

@@ -33,10 +33,13 @@
 //! # Ok::<(), AccelError>(())
 //! ```
 
+pub mod hooked;
 mod reference;
 pub mod ring;
+mod rows;
 
 pub use reference::Reference;
+pub use rows::{InPlace, rows_in_place};
 
 use crate::prime::PrimeId;
 use crate::stream::{PublicSeed, expand_mask_columns};

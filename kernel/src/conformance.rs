@@ -20,10 +20,15 @@
 //! A backend that this machine cannot run says `SKIPPED: <name>: <why>` on standard error and
 //! passes, or fails where an environment variable asks for it; see
 //! [`accelerator_suite!`](crate::accelerator_suite).
+//!
+//! [`Faults`] make a backend fail at any call: for those who must go on when one is lost.
 
 pub mod accelerator;
+mod faults;
 pub mod ring_accelerator;
 pub mod ring_ops;
+
+pub use faults::Faults;
 
 use crate::prime::PrimeId;
 use alloc::string::{String, ToString};

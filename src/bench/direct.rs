@@ -2,7 +2,6 @@
 
 use super::host::Group;
 use super::series::Series;
-use accel_cpu::Cpu;
 use anyhow::Result;
 use kernel::accel::ring::{Ciphertexts, KeysId, RingAccelerator, automorphisms};
 use kernel::direct::DirectShape;
@@ -54,20 +53,25 @@ fn polynomials(count: usize) -> Vec<u32> {
 
 impl Direct {
     /// Keys for the groups' layouts, of noise: products of them cost what others do.
-    pub(super) fn new(cpu: &Cpu, groups: &[Group], room: u64) -> Result<Self> {
+    pub(super) fn new(ring: &dyn RingAccelerator, groups: &[Group], room: u64) -> Result<Self> {
         let layouts: Vec<_> = groups.iter().map(|group| layout(group.shape)).collect();
-        let keys = cpu.open_keys(Set::ID, &SEED)?;
+        let keys = ring.open_keys(Set::ID, &SEED)?;
         let shape = DirectShape::of_set::<Set>();
         let mut key_bytes = 0;
         for automorphism in automorphisms(&layouts) {
-            cpu.add_key(keys, automorphism, &polynomials(Set::GADGET))?;
+            ring.add_key(keys, automorphism, &polynomials(Set::GADGET))?;
             key_bytes += (Set::GADGET * shape.body_bytes()) as u64;
         }
         Ok(Self { keys, key_bytes, room })
     }
 
     /// A few rounds of one kind.
-    pub(super) fn measure(&mut self, cpu: &Cpu, group: &Group, rounds: usize) -> Result<Products> {
+    pub(super) fn measure(
+        &mut self,
+        ring: &dyn RingAccelerator,
+        group: &Group,
+        rounds: usize,
+    ) -> Result<Products> {
         let GroupShape { rows: m, columns: n } = group.shape;
         let layout = layout(group.shape);
         let bodies = polynomials(layout.input_blocks(n));
@@ -85,7 +89,7 @@ impl Direct {
         };
         let mut time = |series: &mut Series| {
             series.time(1, || {
-                cpu.trace_product(
+                ring.trace_product(
                     group.first(),
                     self.keys,
                     &layout,
@@ -101,7 +105,7 @@ impl Direct {
         let blocks = (results * layout.input_blocks(n)) as u64;
         let most = blocks * (layout.sum() * Set::BODY_WORDS * 4) as u64;
         if most <= self.room {
-            products.encoded_bytes = cpu.encode(group.first(), Set::ID, &layout)?;
+            products.encoded_bytes = ring.encode(group.first(), Set::ID, &layout)?;
             self.room = self.room.saturating_sub(products.encoded_bytes);
             for _ in 0..rounds {
                 time(&mut products.encoded)?;

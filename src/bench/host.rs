@@ -1,10 +1,11 @@
 //! The host's products, and beside them, in the same rounds, what they are measured against.
 
+use super::machine::Machine;
 use super::series::Series;
-use super::weights::{InPlace, Weights};
-use accel_cpu::{Clear, Cpu};
-use anyhow::Result;
-use kernel::accel::{Accelerator, MatrixId};
+use super::weights::Weights;
+use accel_cpu::Clear;
+use anyhow::{Context, Result};
+use kernel::accel::{Accelerator, InPlace, MatrixId};
 use kernel::model::{GroupKind, GroupShape, ModelConfig};
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
@@ -57,12 +58,13 @@ pub(super) struct Times {
 impl Group {
     /// Makes up the matrices of one kind in `layers` of the model's layers.
     pub(super) fn new(
-        cpu: &Cpu,
+        machine: &Machine,
         config: &ModelConfig,
         kind: GroupKind,
         layers: u32,
         huge_pages: bool,
     ) -> Result<Option<Self>> {
+        let Machine { cpu, .. } = machine;
         let (count, of_model) = match kind {
             GroupKind::LmHead => (1, 1),
             _ => (layers, config.layers),
@@ -70,8 +72,14 @@ impl Group {
         let Some(shape) = config.shape(config.group(0, kind)) else { return Ok(None) };
         let hold = |layer: u32| {
             let weights = Weights::new(shape, u64::from(config.group(layer, kind).0), huge_pages)?;
-            let matrix = cpu.load(shape.rows, shape.columns, &mut InPlace(weights.clone()))?;
-            Ok(Held { weights, matrix, clear: Clear::new(cpu, matrix)? })
+            let load = |accelerator: &dyn Accelerator| {
+                let mut rows = InPlace::new(weights.clone());
+                accelerator.load(shape.rows, shape.columns, &mut rows)
+            };
+            let clear = Clear::new(cpu, load(&**cpu)?)?;
+            let matrix = load(&*machine.accelerator)
+                .context("loading the matrices: fewer --layers take less memory")?;
+            Ok(Held { weights, matrix, clear })
         };
         let held = (0..count).map(hold).collect::<Result<_>>()?;
         Ok(Some(Self { kind, shape, of_model, held, times: Times::default() }))
@@ -89,7 +97,8 @@ impl Group {
 
     /// One round. Every matrix is taken once by each measure, so that weights that do not fit the caches
     /// come from memory.
-    pub(super) fn round(&mut self, cpu: &Cpu) -> Result<()> {
+    pub(super) fn round(&mut self, machine: &Machine) -> Result<()> {
+        let Machine { cpu, accelerator, .. } = machine;
         let GroupShape { rows: m, columns: n } = self.shape;
         let (held, count, times) = (&self.held, self.held.len(), &mut self.times);
         times.read.time(count, || -> Result<()> {
@@ -109,7 +118,8 @@ impl Group {
             let words = residues(PrimeId::T, n * tokens);
             let mut out = vec![0; m * tokens];
             online.time(count, || {
-                let mut product = |id| cpu.product(id, 0..m, PrimeId::T, &words, tokens, &mut out);
+                let mut product =
+                    |id| accelerator.product(id, 0..m, PrimeId::T, &words, tokens, &mut out);
                 held.iter().try_for_each(|held| product(held.matrix))
             })?;
         }
@@ -129,12 +139,12 @@ impl Group {
         let (matrix, seed) = (held[0].matrix, PublicSeed([7; 32]));
         times.masks.time(work, || {
             PrimeId::ALL.iter().try_for_each(|&p| {
-                cpu.product_seeded(matrix, rows.clone(), p, &seed, 0..TILE, &mut out)
+                accelerator.product_seeded(matrix, rows.clone(), p, &seed, 0..TILE, &mut out)
             })
         })?;
         times.bodies.time(work, || {
             PrimeId::ALL.iter().zip(&words).try_for_each(|(&p, words)| {
-                cpu.product(matrix, rows.clone(), p, words, TILE, &mut out)
+                accelerator.product(matrix, rows.clone(), p, words, TILE, &mut out)
             })
         })?;
         Ok(())

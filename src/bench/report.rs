@@ -3,6 +3,7 @@
 use super::device::{self, Unit};
 use super::direct::Products;
 use super::host::{CHUNK, Group};
+use super::machine::Reached;
 use super::shape::Shape;
 use crate::report::{Bytes, Traffic};
 use core::fmt;
@@ -120,6 +121,9 @@ pub(super) struct Summary {
     /// The most memory that this process has held; absent where the system does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peak_rss_bytes: Option<u64>,
+    /// Of a GPU, where it is one that is measured.
+    #[serde(flatten)]
+    pub(super) gpu: Option<Reached>,
     pub(super) groups: Vec<Kind>,
 }
 
@@ -195,6 +199,7 @@ impl Summary {
             direct_key_bytes,
             stored_bytes: stored as u64,
             peak_rss_bytes: peak_rss(),
+            gpu: None,
             groups,
         }
     }
@@ -309,6 +314,19 @@ impl fmt::Display for Summary {
             self.offline_over_int8_peak,
             self.direct_over_plain
         )?;
+        if let Some(gpu) = &self.gpu {
+            writeln!(
+                f,
+                "{:<9} online {:.0} GB/s of {:.0} that a copy moves; offline {:.0} of {:.0} G/s of a plain \
+                 loop; {}",
+                "GPU",
+                gpu.achieved_bytes_per_s / 1e9,
+                gpu.copy_bytes_per_s / 1e9,
+                gpu.integer_ops_per_s / 1e9,
+                gpu.plain_integer_ops_per_s / 1e9,
+                gpu.adapter
+            )?;
+        }
         write!(
             f,
             "memory    {} stored a token, {} of direct keys a session",

@@ -2,6 +2,7 @@
 
 use super::Shape;
 use super::device::Unit;
+use super::machine::Machine;
 use super::report::{Seconds, peak_rss};
 use super::timed::Clock;
 use crate::cli::{Bench, Mode};
@@ -15,7 +16,7 @@ use crate::local_host::HostThread;
 use crate::online::Run;
 use crate::progress;
 use crate::report::{Bytes, Traffic};
-use accel_cpu::{Cpu, Simd};
+use accel_cpu::Simd;
 use anyhow::{Context, Result, bail, ensure};
 use core::fmt;
 use device_client::choose::Choice;
@@ -102,10 +103,12 @@ pub(super) fn run(options: &Bench, interrupts: &Interrupts) -> Result<Tokens> {
     );
 
     let clock = Clock::default();
-    let cpu = Cpu::builder().threads(options.threads.into()).build()?;
-    let threads = cpu.threads();
+    let machine = Machine::new(options)?;
+    let threads = machine.cpu.threads();
     let (model, digest) = (*weights.config(), weights.digest());
-    let engine = Engine::load(Arc::new(clock.on(cpu)), model, digest, |group| weights.rows(group))?;
+    let engine = Engine::load(Arc::new(clock.on(machine.accelerator)), model, digest, |group| {
+        weights.rows(group)
+    })?;
     let engine = Arc::new(engine.with_ring_ops::<Simd>());
     let server = HostThread::start(Arc::clone(&engine), Links::default())?;
     let address = Host::new(server.address.to_string(), Security::Plain);

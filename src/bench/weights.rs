@@ -1,7 +1,7 @@
 //! Weights that are made up, in memory that asks for huge pages.
 
 use anyhow::{Context, Result};
-use kernel::accel::{AccelError, RowSource, SharedRows};
+use kernel::accel::SharedRows;
 use kernel::model::GroupShape;
 use memmap2::MmapMut;
 use std::sync::Arc;
@@ -56,18 +56,5 @@ impl SharedRows for Weights {
 
     fn stride(&self) -> usize {
         self.stride
-    }
-}
-
-/// Hands an accelerator the rows where they are.
-pub(super) struct InPlace(pub(super) Arc<Weights>);
-
-impl RowSource for InPlace {
-    fn next_row(&mut self, _: &mut [i8]) -> Result<(), AccelError> {
-        Err(AccelError::Rows)
-    }
-
-    fn shared(&self) -> Option<Arc<dyn SharedRows>> {
-        Some(self.0.clone())
     }
 }

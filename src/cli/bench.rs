@@ -1,4 +1,6 @@
+use super::accel::wanted;
 use super::threads;
+use crate::accel::Wanted;
 use crate::bench::Shape;
 use accel_cpu::Level;
 use clap::{Args, value_parser};
@@ -20,6 +22,11 @@ pub(crate) struct Bench {
     /// Threads of the host's products; 0 takes all cores
     #[arg(long, default_value_t = 0, value_parser = threads(), value_name = "COUNT")]
     pub(crate) threads: u16,
+    /// What multiplies: `cpu`; `wgpu`, a GPU, or `wgpu:ADAPTER`, the one with this number or with this in
+    /// its name, as `subrosa devices` shows them; `auto`, a GPU if there is one that works, else the
+    /// processor. Whatever it is, the plain products are the processor's
+    #[arg(long, default_value = "cpu", value_parser = wanted, value_name = "NAME")]
+    pub(crate) accel: Wanted,
     /// The instructions to use instead of the best: portable, avx2, avxvnni, avx512vnni, neon, neondot
     #[arg(long, value_parser = level, value_name = "NAME")]
     pub(crate) level: Option<Level>,

@@ -76,7 +76,7 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 /// Bytes; a bare number counts MiB.
-fn any_size(text: &str) -> Result<u64, String> {
+pub(super) fn any_size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 7] = [
         ("", 1 << 20),
         ("MiB", 1 << 20),

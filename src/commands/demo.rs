@@ -1,5 +1,5 @@
 use super::convert::{device_bundle, host_bundle};
-use super::serve::engine;
+use crate::accel::{self, Loaded};
 use crate::cli::{Demo, DemoLink};
 use crate::device::BundleBytes;
 use crate::interrupt::Interrupts;
@@ -42,11 +42,10 @@ pub(super) fn run(options: &Demo) -> Result<()> {
 
     let bytes = BundleBytes::read(&device)?;
     let weights = HostBundle::open(&host)?;
-    let engine = engine(&weights, options.threads)?.with_encoded_memory(KEPT_MEMORY);
-    let engine = Arc::new(engine.with_mask_memory(KEPT_MEMORY));
-    let backend = engine.backend();
+    let Loaded { engine, backend } = accel::load(&weights, &options.accel, options.threads)?;
+    let engine = engine.with_encoded_memory(KEPT_MEMORY).with_mask_memory(KEPT_MEMORY);
     let (security, links) = both_sides(options.link)?;
-    let server = HostThread::start(engine, links)?;
+    let server = HostThread::start(Arc::new(engine), links)?;
     eprintln!("{model}: host on {} ({backend})", server.address);
     let parties = Parties {
         host: interrupts.watched(&server.address.to_string(), security),

@@ -1,4 +1,4 @@
-use super::serve::engine;
+use crate::accel;
 use crate::cli::Provision;
 use crate::device::BundleBytes;
 use crate::entropy::SystemEntropy;
@@ -31,7 +31,7 @@ pub(super) fn run(options: &Provision) -> Result<()> {
         bail!("the weights and the device bundle are of different models (their digests differ)");
     }
     weights.verify()?;
-    let engine = engine(&weights, options.threads)?;
+    let engine = accel::on_cpu(&weights, options.threads)?;
     let path = store_file::path(options.correlations.as_deref(), &options.model);
     let units = tokens.div_ceil(UNIT);
     let mut store = store_file::open_or_create(&path, &bundle, units)?;

@@ -1,20 +1,11 @@
+use crate::accel::{self, Loaded};
 use crate::cli::Serve;
 use crate::interrupt::Signals;
 use crate::keys;
-use accel_cpu::{Cpu, Simd};
 use anyhow::{Context, Result};
-use host_server::engine::Engine;
 use host_server::model::HostBundle;
 use host_server::server::{Links, Noise, Server};
 use std::sync::Arc;
-
-/// Loads a host bundle onto this machine's processor.
-pub(crate) fn engine(bundle: &HostBundle, threads: u16) -> Result<Engine> {
-    let cpu = Cpu::builder().threads(threads.into()).build()?;
-    let (config, digest) = (*bundle.config(), bundle.digest());
-    let engine = Engine::load_direct(Arc::new(cpu), config, digest, |group| bundle.rows(group));
-    Ok(engine.context("loading the matrices")?.with_ring_ops::<Simd>())
-}
 
 /// `subrosa serve`.
 pub(super) fn run(options: &Serve) -> Result<()> {
@@ -36,12 +27,11 @@ pub(super) fn run(options: &Serve) -> Result<()> {
     if !options.no_verify {
         bundle.verify()?;
     }
-    let engine = engine(&bundle, options.threads)?;
+    let Loaded { engine, backend } = accel::load(&bundle, &options.accel, options.threads)?;
     let (encoded, masks) = (options.limits.encoded_memory, options.limits.mask_memory);
     let engine = Arc::new(engine.with_encoded_memory(encoded).with_mask_memory(masks));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let backend = engine.backend();
         let signals = Signals::new()?;
         let server = Server::bind(options.listen, engine, limits)
             .with_context(|| format!("listening on {}", options.listen))?

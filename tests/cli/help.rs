@@ -2,7 +2,7 @@
 
 use crate::tool::run;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "",
     "demo",
     "generate",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 11] = [
     "provision",
     "keygen",
     "size",
+    "bench",
+    "devices",
 ];
 
 fn help(command: &str) -> String {
@@ -69,6 +71,13 @@ fn defaults_and_units_are_named() {
     let serve = squeezed("serve");
     assert!(serve.contains("--listen <IP:PORT>") && serve.contains("[default: 127.0.0.1:7766]"));
     assert!(serve.contains("0 takes all cores [default: 0]"));
+    for command in ["demo", "serve", "bench"] {
+        let text = squeezed(command);
+        for said in ["--accel <NAME>", "as `subrosa devices` shows them", "else the processor"] {
+            assert!(text.contains(said), "{said:?} is not in the help of {command}: {text}");
+        }
+    }
+    assert!(serve.contains("--gpu-memory <SIZE>") && serve.contains("[default: all of it]"));
     assert!(squeezed("provision").contains("(mode 0600)"));
     let root = squeezed("");
     assert!(root.contains("Exit codes: 0 success, 1 failure, 2 wrong usage, 3 the host's answers"));

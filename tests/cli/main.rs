@@ -7,6 +7,7 @@ mod checkpoints;
 mod demo;
 mod distrust;
 mod files;
+mod gpu;
 mod halves;
 mod help;
 mod links;

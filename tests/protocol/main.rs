@@ -11,6 +11,7 @@ mod faults;
 mod full_size;
 mod gone;
 mod harness;
+mod lost;
 mod pace;
 mod parallel;
 mod parts;

@@ -5,6 +5,7 @@
 mod bare_metal;
 mod c_api;
 mod firmware;
+mod gpu;
 mod licences;
 mod measure;
 mod neon;

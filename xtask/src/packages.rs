@@ -10,8 +10,8 @@ use crate::shell;
 /// A C linker for programs and procedural macros, and the toolchain for bare metal: a compiler
 /// with the source of its core library, clippy, a linker, a C compiler with its library, and an emulator; valgrind,
 /// and the symbols of the C library that it wants; a linker, a C library and an emulator for 64-bit ARM; OpenSSL, for
-/// a host that speaks TLS.
-const NEEDED: [&str; 17] = [
+/// a host that speaks TLS; Vulkan, and a GPU in software.
+const NEEDED: [&str; 19] = [
     "gcc",
     "libc6-dev",
     "rustc-web",
@@ -29,6 +29,8 @@ const NEEDED: [&str; 17] = [
     "qemu-user",
     "libssl-dev",
     "pkg-config",
+    "libvulkan1",
+    "mesa-vulkan-drivers",
 ];
 
 /// Installs the missing packages where it may. Elsewhere it names them and succeeds: a step that

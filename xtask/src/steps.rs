@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use crate::{bare_metal, c_api, firmware, licences, measure, neon, packages, rules, shell};
+use crate::{bare_metal, c_api, firmware, gpu, licences, measure, neon, packages, rules, shell};
 
 /// One step; the order here is the order they run in. Quick ones come first, and the tests last,
 /// so that the count of passed tests is the last thing above the summary.
@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Firmware,
     /// Check the C header, and run the example in C here and on an emulated board
     CApi,
+    /// Run the GPU's tests on Mesa's software Vulkan
+    Gpu,
     /// Run the documentation's examples and all other tests
     Unit,
     /// Count the instructions of a device's computations, emulated, and write docs/embedded/instructions.md
@@ -50,7 +52,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Packages,
         Self::Rules,
         Self::Fmt,
@@ -64,6 +66,7 @@ impl Step {
         Self::Tls,
         Self::Firmware,
         Self::CApi,
+        Self::Gpu,
         Self::Unit,
     ];
 
@@ -87,6 +90,7 @@ impl Step {
             Self::Tls => "tls",
             Self::Firmware => "firmware",
             Self::CApi => "c-api",
+            Self::Gpu => "gpu",
             Self::Unit => "unit",
             Self::Measure => "measure",
             Self::CHeader => "c-header",
@@ -111,6 +115,7 @@ impl Step {
             Self::Tls => tls(),
             Self::Firmware => firmware::check(),
             Self::CApi => c_api::check(),
+            Self::Gpu => gpu::check(),
             Self::Unit => unit(),
             Self::Measure => measure::write(),
             Self::CHeader => c_api::header::write(),
@@ -119,6 +124,12 @@ impl Step {
     }
 }
 
+/// All crates but those that a step of its own builds, with all their features: the GPU's take minutes.
+const ALL_FEATURES: [&str; 6] =
+    ["--workspace", "--exclude", "accel-wgpu", "--exclude", "subrosa", "--all-features"];
+/// The program, with all of its features but that one.
+const PROGRAM: [&str; 4] = ["--package", "subrosa", "--features", "concrete-ntt,activations,tls"];
+
 /// Clippy over everything, and once more over the bare crates alone: in the whole workspace
 /// another crate turns their features on, and code that is unused without them looks used.
 fn clippy() -> Result<()> {
@@ -126,13 +137,18 @@ fn clippy() -> Result<()> {
         let command = ["clippy", "--locked"].iter().chain(what).chain(&["--", "-D", "warnings"]);
         shell::run(&mut shell::cargo(command.copied()))
     };
-    clippy(&["--workspace", "--all-targets", "--all-features"])?;
+    clippy(&[&ALL_FEATURES[..], &["--all-targets"]].concat())?;
+    clippy(&[&PROGRAM[..], &["--all-targets"]].concat())?;
     bare_metal::CRATES.iter().try_for_each(|name| clippy(&["--package", name, "--lib"]))
 }
 
 fn docs() -> Result<()> {
-    let doc = ["doc", "--locked", "--workspace", "--no-deps", "--all-features"];
-    shell::run(shell::cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))
+    let doc = |what: &[&str]| {
+        let command = ["doc", "--locked", "--no-deps"].iter().chain(what).copied();
+        shell::run(shell::cargo(command).env("RUSTDOCFLAGS", "-D warnings"))
+    };
+    doc(&ALL_FEATURES)?;
+    doc(&PROGRAM)
 }
 
 /// The gate runs on optimised code, as it is used. Without valgrind it fails: it must not be
@@ -175,17 +191,18 @@ fn tls() -> Result<()> {
 fn unit() -> Result<()> {
     let oracle = ["--package", "accel-cpu", "--features", "concrete-ntt", "--test", "ring_ops"];
     shell::run(shell::cargo(["test", "--locked"]).args(oracle))?;
+    let most = ["--workspace", "--exclude", "accel-wgpu"];
     let nextest = shell::cargo(["nextest", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
     if nextest {
-        shell::run(&mut shell::cargo(["test", "--locked", "--workspace", "--doc"]))?;
-        shell::run(&mut shell::cargo(["nextest", "run", "--locked", "--workspace"]))
+        shell::run(shell::cargo(["test", "--locked", "--doc"]).args(most))?;
+        shell::run(shell::cargo(["nextest", "run", "--locked"]).args(most))
     } else {
         println!("cargo-nextest is not installed: cargo runs the tests itself");
-        shell::run(&mut shell::cargo(["test", "--locked", "--workspace"]))
+        shell::run(shell::cargo(["test", "--locked"]).args(most))
     }
 }
 

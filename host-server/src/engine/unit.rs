@@ -37,6 +37,8 @@ pub struct UnitJob {
     max_payload: usize,
     /// The block of rows under way, each limb `rows x (K + keys) N`.
     block: Range<usize>,
+    /// Columns of its tiles: the accelerator may prefer other ones meanwhile.
+    chunk: usize,
     results: [Words; 2],
     next_tile: usize,
     next_sent: usize,
@@ -86,6 +88,7 @@ impl UnitJob {
             received: 0,
             max_payload: max_payload.min(MAX_PAYLOAD),
             block: 0..0,
+            chunk: 1,
             results: Default::default(),
             next_tile: 0,
             next_sent: 0,
@@ -185,9 +188,9 @@ impl UnitJob {
             return Ok(UnitTile::Finished);
         }
         if self.next_sent == self.block.end {
-            self.begin_block();
+            self.begin_block(engine);
         }
-        let chunk = engine.accelerator.capabilities().preferred_columns.max(1);
+        let chunk = self.chunk;
         let mask_words = self.mask_words();
         let mask_tiles = mask_words.div_ceil(chunk);
         let body_tiles = self.body_words().div_ceil(chunk);
@@ -214,7 +217,8 @@ impl UnitJob {
         Ok(UnitTile::Computed)
     }
 
-    fn begin_block(&mut self) {
+    fn begin_block(&mut self, engine: &Engine) {
+        self.chunk = engine.accelerator.capabilities().preferred_columns.max(1);
         self.block = self.block.end..self.shape.rows.min(self.block.end + self.block_rows());
         self.next_tile = 0;
     }

@@ -66,7 +66,7 @@ impl RowSource for Ones {
 #[derive(Clone)]
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) gate: Gate,
     gauge: Gauge,
     stop: Arc<Mutex<Option<oneshot::Sender<()>>>>,
 }
@@ -112,8 +112,8 @@ pub(crate) fn with_server<F>(limits: Limits, test: impl FnOnce(Host) -> F)
 where
     F: Future<Output = Option<JoinHandle<()>>>,
 {
-    let gate = Arc::new(Gate::default());
-    let engine = Engine::load(gate.clone(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
+    let gate = Gate::default();
+    let engine = Engine::load(gate.accelerator(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
     with(engine, gate, (limits, Links::default()), test);
 }
 
@@ -122,8 +122,8 @@ pub(crate) fn with_links<F>(limits: Limits, links: Links, test: impl FnOnce(Host
 where
     F: Future<Output = Option<JoinHandle<()>>>,
 {
-    let gate = Arc::new(Gate::default());
-    let engine = Engine::load(gate.clone(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
+    let gate = Gate::default();
+    let engine = Engine::load(gate.accelerator(), CONFIG, DIGEST, |_| Some(Ones)).unwrap();
     with(engine, gate, (limits, links), test);
 }
 
@@ -132,12 +132,12 @@ pub(crate) fn with_engine<F>(engine: Engine, limits: Limits, test: impl FnOnce(H
 where
     F: Future<Output = Option<JoinHandle<()>>>,
 {
-    with(engine, Arc::default(), (limits, Links::default()), test);
+    with(engine, Gate::default(), (limits, Links::default()), test);
 }
 
 fn with<F>(
     engine: Engine,
-    gate: Arc<Gate>,
+    gate: Gate,
     (limits, links): (Limits, Links),
     test: impl FnOnce(Host) -> F,
 ) where
@@ -157,7 +157,7 @@ fn with<F>(
         let running = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        let opened = Opens(Arc::clone(&host.gate));
+        let opened = Opens(host.gate.clone());
         let rest = tokio::time::timeout(3 * PATIENCE, test(host.clone())).await.unwrap();
         drop(opened);
         host.stop();

@@ -5,6 +5,7 @@ use device_client::decoder::Request;
 use device_client::generate::Multiply;
 use host_server::engine::Engine;
 use host_server::model::{DEVICE_BUNDLE, HostBundle, convert_device, convert_host};
+use kernel::accel::ring::RingAccelerator;
 use kernel::accel::{AccelError, RowSource};
 use kernel::bundle::{
     CHECK_REPETITIONS, DeviceBundle, DeviceManifest, DeviceParts, ElementType, ModelDigest,
@@ -133,15 +134,16 @@ impl Model {
     fn new(config: ModelConfig, digest: ModelDigest, weights: Vec<Vec<i8>>, file: &[u8]) -> Self {
         // One thread: the tests themselves run side by side.
         let cpu = Cpu::builder().threads(1).build().unwrap();
-        let rows = |group: GroupId| {
-            let columns = config.shape(group)?.columns;
-            Some(Rows(weights.get(group.0 as usize)?.chunks_exact(columns)))
-        };
-        let engine = Engine::load_direct(Arc::new(cpu), config, digest, rows).unwrap();
-        let engine = engine.with_mask_memory(MASK_MEMORY);
+        let engine = engine(Arc::new(cpu), config, digest, &weights);
         let mut bundle = vec![0_u64; file.len().div_ceil(8)];
         bytemuck::cast_slice_mut(&mut bundle)[..file.len()].copy_from_slice(file);
         Self { config, engine: Arc::new(engine), weights, bundle, bundle_bytes: file.len() }
+    }
+
+    /// The model on another accelerator, where direct mode may keep its matrices encoded.
+    pub(crate) fn engine_on(&self, accelerator: Arc<dyn RingAccelerator>) -> Arc<Engine> {
+        let engine = engine(accelerator, self.config, self.engine.digest(), &self.weights);
+        Arc::new(engine.with_encoded_memory(MASK_MEMORY))
     }
 
     pub(crate) fn bundle(&self) -> DeviceBundle<'_> {
@@ -178,6 +180,20 @@ impl Model {
         };
         self.rows(group).map(|row| dot(row).rem_euclid(i64::from(T::VALUE)) as u32).collect()
     }
+}
+
+fn engine(
+    accelerator: Arc<dyn RingAccelerator>,
+    config: ModelConfig,
+    digest: ModelDigest,
+    weights: &[Vec<i8>],
+) -> Engine {
+    let rows = |group: GroupId| {
+        let columns = config.shape(group)?.columns;
+        Some(Rows(weights.get(group.0 as usize)?.chunks_exact(columns)))
+    };
+    let engine = Engine::load_direct(accelerator, config, digest, rows).unwrap();
+    engine.with_mask_memory(MASK_MEMORY)
 }
 
 struct Rows<'a>(core::slice::ChunksExact<'a, i8>);
