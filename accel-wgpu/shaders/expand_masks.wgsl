@@ -12,13 +12,14 @@ struct Params {
     coordinates: u32,
     first_low: u32,
     first_high: u32,
-    // Columns, and the first of them.
+    // Columns, and where the first of them is: its block, and its word in it.
     columns: u32,
-    first_column: u32,
+    first_counter: u32,
+    first_word: u32,
     // Where the words of the first coordinate begin, and how far apart those of the others are.
     offset: u32,
     stride: u32,
-    padding: vec2<u32>,
+    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -77,21 +78,22 @@ fn word(block: Block, i: u32) -> u32 {
 
 @compute @workgroup_size(GROUP)
 fn main(lane: Lane) {
-    let first_counter = params.first_column / 16u;
-    let counters = (params.first_column + params.columns - 1u) / 16u - first_counter + 1u;
+    let counters = (params.first_word + params.columns + 15u) / 16u;
     let place = group_number(lane) * GROUP + lane.thread;
     let coordinate = place / counters;
     if coordinate >= params.coordinates {
         return;
     }
-    let counter = first_counter + place % counters;
+    let block = place % counters;
+    let counter = params.first_counter + block;
     let low = params.first_low + coordinate;
     let high = params.first_high + u32(low < coordinate);
     let mask = 0xffffffffu >> (32u - params.draw);
     let first = chacha20(0u, low, high, counter);
     for (var i = 0u; i < 16u; i += 1u) {
-        let column = 16u * counter + i;
-        if column < params.first_column || column >= params.first_column + params.columns {
+        // Beyond the columns also where it wraps around.
+        let column = 16u * block + i - params.first_word;
+        if column >= params.columns {
             continue;
         }
         var draw = word(first, i) & mask;
@@ -99,6 +101,6 @@ fn main(lane: Lane) {
         for (var attempt = 1u; draw >= params.p && attempt < 256u; attempt += 1u) {
             draw = word(chacha20(attempt, low, high, counter), i) & mask;
         }
-        words[params.offset + coordinate * params.stride + column - params.first_column] = draw;
+        words[params.offset + coordinate * params.stride + column] = draw;
     }
 }

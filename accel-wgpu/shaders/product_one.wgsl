@@ -27,25 +27,20 @@ fn main(lane: Lane) {
     var sum2 = vec4<i32>();
     var sum3 = vec4<i32>();
     for (var chunk = lane.thread; chunk < params.chunks; chunk += GROUP) {
-        let at = first + 4u * chunk;
+        // Neighbouring threads read neighbouring vectors, of the digits as of the weights.
+        let at = first + chunk;
         let d0 = planes[at];
-        let d1 = planes[at + 1u];
-        let d2 = planes[at + 2u];
-        let d3 = planes[at + 3u];
+        let d1 = planes[at + params.chunks];
+        let d2 = planes[at + 2u * params.chunks];
+        let d3 = planes[at + 3u * params.chunks];
         sum0 += dot64(matrix[row0 + chunk], d0, d1, d2, d3);
         sum1 += dot64(matrix[row1 + chunk], d0, d1, d2, d3);
         sum2 += dot64(matrix[row2 + chunk], d0, d1, d2, d3);
         sum3 += dot64(matrix[row3 + chunk], d0, d1, d2, d3);
     }
-    sum0 = sum_of_group(lane, sum0);
-    sum1 = sum_of_group(lane, sum1);
-    sum2 = sum_of_group(lane, sum2);
-    sum3 = sum_of_group(lane, sum3);
     // Four threads recombine a row each.
+    let sum = sums_of_group(lane, sum0, sum1, sum2, sum3);
     if lane.thread < 4u && row + lane.thread < params.rows {
-        var sum = select(sum0, sum1, lane.thread == 1u);
-        sum = select(sum, sum2, lane.thread == 2u);
-        sum = select(sum, sum3, lane.thread == 3u);
         out[(row + lane.thread) * params.columns + column] = recombine(params.modulus, sum);
     }
 }

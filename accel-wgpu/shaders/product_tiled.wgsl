@@ -12,8 +12,12 @@
 const ROWS: u32 = 64u;
 const COLUMNS: u32 = 32u;
 
-var<workgroup> weights: array<vec4<u32>, 64u * DEPTH>;
-var<workgroup> digit: array<vec4<u32>, 128u * DEPTH>;
+// Vectors of digits from one column of the tile to the next. One more than there are: neighbouring threads read
+// neighbouring columns at once, and from a power of two apart they would meet in the same bank of the memory.
+const STRIDE: u32 = 4u * DEPTH + 1u;
+
+var<workgroup> weights: array<vec4<u32>, ROWS * DEPTH>;
+var<workgroup> digit: array<vec4<u32>, COLUMNS * STRIDE>;
 
 // One column times four rows.
 struct Sums {
@@ -24,7 +28,7 @@ struct Sums {
 }
 
 fn add_chunk(sums: ptr<function, Sums>, row: u32, column: u32, chunk: u32) {
-    let at = 4u * (column * DEPTH + chunk);
+    let at = column * STRIDE + 4u * chunk;
     let d0 = digit[at];
     let d1 = digit[at + 1u];
     let d2 = digit[at + 2u];
@@ -70,9 +74,13 @@ fn main(lane: Lane) {
             );
         }
         for (var i = lane.thread; i < 4u * COLUMNS * DEPTH; i += 256u) {
-            let source = min(first_column + i / (4u * DEPTH), params.columns - 1u);
-            let depth = min(4u * chunk + i % (4u * DEPTH), 4u * params.chunks - 1u);
-            digit[i] = planes[4u * source * params.chunks + depth];
+            let column = i / (4u * DEPTH);
+            let plane = i / DEPTH % 4u;
+            let depth = i % DEPTH;
+            let source = min(first_column + column, params.columns - 1u);
+            // Beyond the row whatever there is: the weights are zero.
+            digit[column * STRIDE + 4u * depth + plane] =
+                planes[(4u * source + plane) * params.chunks + min(chunk + depth, params.chunks - 1u)];
         }
         workgroupBarrier();
         for (var i = 0u; i < DEPTH; i += 1u) {

@@ -1,5 +1,5 @@
-// The columns of `x` as signed bytes: for each column and each 16 coordinates a vector of digit 0, of digit
-// 1, of digit 2 and of digit 3, each with four coordinates to a word. One thread for each 16 words.
+// The columns of `x` as signed bytes: for each column the digits 0 of all coordinates, then the digits 1, 2 and 3, in
+// vectors of 16 coordinates, four to a word. One thread for each 16 words.
 
 // `product::SplitParams` of the launcher.
 struct Params {
@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // n x columns.
 @group(0) @binding(1) var<storage, read> x: array<u32>;
-// columns x chunks x 4.
+// columns x 4 x chunks.
 @group(0) @binding(2) var<storage, read_write> planes: array<vec4<u32>>;
 
 // The digits of four coordinates, a word for each digit: bytes transposed.
@@ -41,9 +41,9 @@ fn main(lane: Lane) {
     let b = four(16u * chunk + 4u, column);
     let c = four(16u * chunk + 8u, column);
     let d = four(16u * chunk + 12u, column);
-    let at = 4u * (column * params.chunks + chunk);
+    let at = 4u * column * params.chunks + chunk;
     planes[at] = vec4<u32>(a.x, b.x, c.x, d.x);
-    planes[at + 1u] = vec4<u32>(a.y, b.y, c.y, d.y);
-    planes[at + 2u] = vec4<u32>(a.z, b.z, c.z, d.z);
-    planes[at + 3u] = vec4<u32>(a.w, b.w, c.w, d.w);
+    planes[at + params.chunks] = vec4<u32>(a.y, b.y, c.y, d.y);
+    planes[at + 2u * params.chunks] = vec4<u32>(a.z, b.z, c.z, d.z);
+    planes[at + 3u * params.chunks] = vec4<u32>(a.w, b.w, c.w, d.w);
 }

@@ -109,6 +109,16 @@ impl AdapterReport {
 }
 
 /// Which adapter to take.
+///
+/// ```
+/// use accel_wgpu::Selection;
+///
+/// // As people write it: nothing, a number or a part of a name.
+/// assert_eq!("".parse(), Ok(Selection::Best));
+/// assert_eq!("1".parse(), Ok(Selection::Index(1)));
+/// assert_eq!("h200".parse(), Ok(Selection::Name("h200".into())));
+/// assert_eq!(Selection::Index(1).to_string(), "adapter 1");
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Selection {
     /// The first of the best kind: a discrete GPU before an integrated one, software last.
@@ -143,6 +153,15 @@ impl fmt::Display for Selection {
 }
 
 /// The adapters of this machine; none where there is no driver.
+///
+/// ```
+/// for adapter in accel_wgpu::adapters() {
+///     println!("{}: {} ({}, {})", adapter.index, adapter.name, adapter.kind, adapter.backend);
+///     for part in adapter.parts() {
+///         println!("  {} needs {}: {}", part.name, part.needs, part.available);
+///     }
+/// }
+/// ```
 #[must_use]
 pub fn adapters() -> Vec<AdapterReport> {
     found().into_iter().map(|found| found.report).collect()

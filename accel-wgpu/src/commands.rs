@@ -5,10 +5,8 @@ use crate::shader::Shader;
 use kernel::accel::AccelError;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use wgpu::util::{BufferInitDescriptor, DeviceExt};
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, BindingResource, BufferUsages, CommandEncoder, MapMode,
-    PollType, SubmissionIndex,
+    BindGroupDescriptor, BindGroupEntry, BindingResource, CommandEncoder, MapMode, SubmissionIndex,
 };
 
 /// Work for the device, in its order.
@@ -41,14 +39,12 @@ impl<'a> Commands<'a> {
         let pipeline = self.context.pipeline(shader)?;
         buffers.iter().for_each(|view| self.keep(*view));
         let device = &self.context.device;
-        let params = device.create_buffer_init(&BufferInitDescriptor {
-            label: None,
-            contents: bytemuck::bytes_of(params),
-            usage: BufferUsages::UNIFORM,
-        });
-        let bindings = [params.as_entire_binding()]
+        let params = self.context.uniform(bytemuck::bytes_of(params))?;
+        self.keep(params.view());
+        let bindings = [params.view()]
             .into_iter()
-            .chain(buffers.iter().map(|view| BindingResource::Buffer(view.binding())));
+            .chain(buffers.iter().copied())
+            .map(|view| BindingResource::Buffer(view.binding()));
         let entries: Vec<_> = (0..)
             .zip(bindings)
             .map(|(binding, resource)| BindGroupEntry { binding, resource })
@@ -162,9 +158,8 @@ impl Download<'_> {
     /// [`AccelError::DeviceLost`].
     pub(crate) fn finish<A>(self, use_words: impl FnOnce(&[u32]) -> A) -> Result<A, AccelError> {
         let context = self.context;
-        context.wait(self.submission)?;
-        // The wait has run the callback, unless the device is lost.
-        if !matches!(self.done.recv(), Ok(true)) {
+        context.wait(self.submission.clone())?;
+        if !context.receive(&self.done)? {
             return Err(context.fail("a buffer could not be read"));
         }
         let bytes = self.buffer.slice(..4 * self.words as u64).get_mapped_range();
@@ -174,28 +169,59 @@ impl Download<'_> {
             // Drivers map at page boundaries; should one not, a copy is aligned.
             Err(_) => use_words(&bytemuck::pod_collect_to_vec(&bytes)),
         };
-        drop(bytes);
-        self.buffer.unmap();
         Ok(result)
     }
 }
 
-impl Context {
-    /// Waits until what was handed over is done.
-    ///
-    /// # Errors
-    /// [`AccelError::DeviceLost`].
-    pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), AccelError> {
-        let wait = PollType::Wait { submission_index: Some(submission), timeout: None };
-        match self.device.poll(wait) {
-            Ok(_) => self.check(),
-            Err(error) => Err(self.fail(&error.to_string())),
-        }
+impl Drop for Download<'_> {
+    fn drop(&mut self) {
+        // Also one that nobody waited for: it is used again.
+        self.buffer.unmap();
     }
+}
 
+impl Context {
     /// A grid of so many workgroups or a few more, in lines where one dimension does not take them all.
     pub(crate) fn lines(&self, groups: usize) -> [u32; 2] {
         let lines = groups.div_ceil(self.grid as usize).max(1);
         [groups.div_ceil(lines).max(1) as u32, lines as u32]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::gpu;
+
+    #[test]
+    fn words_that_nobody_waits_for_leave_nothing_behind() {
+        let Some(gpu) = gpu() else { return };
+        let context = &*gpu.context;
+        let all: Vec<u32> = (0..5000).collect();
+        let words = context.upload(&all).unwrap();
+        for round in 0..20 {
+            // Of the same size, so that the next one takes its buffer.
+            let unwanted = Commands::new(context).read(words.view()).unwrap();
+            if round % 2 == 0 {
+                context.wait(unwanted.submission.clone()).unwrap();
+            }
+            drop(unwanted);
+            let wanted = Commands::new(context).read(words.view()).unwrap();
+            assert_eq!(wanted.finish(<[u32]>::to_vec), Ok(all.clone()));
+        }
+        assert_eq!(gpu.failure(), None);
+    }
+
+    #[test]
+    fn grids_have_room_for_all_groups() {
+        let Some(gpu) = gpu() else { return };
+        let limit = gpu.context.grid as usize;
+        for groups in
+            [1, 2, 1000, limit - 1, limit, limit + 1, 3 * limit - 1, 3 * limit + 1, 1 << 24]
+        {
+            let [x, y] = gpu.context.lines(groups).map(|size| size as usize);
+            assert!((1..=limit).contains(&x) && (1..=limit).contains(&y), "{groups}: {x} x {y}");
+            assert!(x * y >= groups && x * y < groups + y, "{groups}: {x} x {y}");
+        }
     }
 }

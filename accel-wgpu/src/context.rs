@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use crate::Permutation;
 use crate::adapters::Found;
 use crate::pool::{Lease, Pool};
@@ -7,12 +10,22 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, ComputePipeline, ComputePipelineDescriptor, Device,
-    DeviceDescriptor, ErrorFilter, Features, Queue, RequestDeviceError, ShaderModuleDescriptor,
-    ShaderSource,
+    DeviceDescriptor, ErrorFilter, Features, PipelineCompilationOptions, PollType, Queue,
+    RequestDeviceError, ShaderModuleDescriptor, ShaderSource, SubmissionIndex,
 };
+
+/// The most bytes that a shader is given of a buffer, whatever the device says: they are counted in 32 bits on the
+/// way through some of the interfaces.
+const LARGEST_BINDING: u64 = 1 << 31;
+/// How long the device may take for one piece of work. A driver's own watchdog is faster.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long this side waits for news before it looks whether the device is still there.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// An open device, its pipelines and its memory.
 #[derive(Debug)]
@@ -29,6 +42,8 @@ pub(crate) struct Context {
     pipelines: Mutex<HashMap<&'static str, Arc<ComputePipeline>>>,
     /// Buffers of shaders.
     storage: Arc<Pool>,
+    /// Buffers of shaders' parameters.
+    uniforms: Arc<Pool>,
     /// Buffers that this side reads.
     readback: Arc<Pool>,
     state: Arc<State>,
@@ -51,7 +66,8 @@ impl State {
 }
 
 impl Context {
-    /// Opens a device that can run `permutation` and may hold `memory` bytes.
+    /// Opens a device that can run `permutation` and may hold `memory` bytes, of which a shader is given
+    /// `largest_binding` at a time.
     ///
     /// # Errors
     /// As the adapter refuses.
@@ -59,6 +75,7 @@ impl Context {
         found: &Found,
         permutation: Permutation,
         memory: u64,
+        largest_binding: u64,
     ) -> Result<Self, RequestDeviceError> {
         let mut features = Features::empty();
         features.set(Features::SHADER_INT64, permutation.int64);
@@ -79,13 +96,18 @@ impl Context {
         Ok(Self {
             queue,
             permutation,
-            binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            binding_bytes: limits
+                .max_storage_buffer_binding_size
+                .min(limits.max_buffer_size)
+                .min(LARGEST_BINDING)
+                .min(largest_binding),
             grid: limits.max_compute_workgroups_per_dimension,
             depth: shader::depth(limits.max_compute_workgroup_storage_size),
             pipelines: Mutex::default(),
             storage: Pool::new(
                 BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
             ),
+            uniforms: Pool::new(BufferUsages::UNIFORM | BufferUsages::COPY_DST),
             readback: Pool::new(BufferUsages::MAP_READ | BufferUsages::COPY_DST),
             state,
             left: AtomicU64::new(memory),
@@ -103,6 +125,7 @@ impl Context {
     pub(crate) fn fail(&self, why: &str) -> AccelError {
         self.state.fail(why);
         self.storage.clear();
+        self.uniforms.clear();
         self.readback.clear();
         AccelError::DeviceLost
     }
@@ -149,20 +172,75 @@ impl Context {
         self.left.load(Ordering::Relaxed)
     }
 
-    /// A new buffer.
+    /// A new buffer. Where there is no room for it, the buffers that are kept for later make room.
     ///
     /// # Errors
     /// [`AccelError::OutOfMemory`].
     pub(crate) fn create(&self, size: u64, usage: BufferUsages) -> Result<Buffer, AccelError> {
+        let first = self.try_create(size, usage);
+        if first != Err(AccelError::OutOfMemory) || !self.storage.clear() & !self.readback.clear() {
+            return first;
+        }
+        let index = self.queue.submit([]);
+        self.wait(index)?;
+        self.try_create(size, usage)
+    }
+
+    fn try_create(&self, size: u64, usage: BufferUsages) -> Result<Buffer, AccelError> {
+        let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        self.if_there_is_room(|| self.device.create_buffer(&descriptor))
+    }
+
+    /// Writes to a buffer.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(crate) fn write(&self, to: &Buffer, offset: u64, bytes: &[u8]) -> Result<(), AccelError> {
+        self.if_there_is_room(|| self.queue.write_buffer(to, offset, bytes))
+    }
+
+    /// Does what may need memory. A size beyond the device's limits is a lack of it too.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    fn if_there_is_room<A>(&self, work: impl FnOnce() -> A) -> Result<A, AccelError> {
         let validation = self.device.push_error_scope(ErrorFilter::Validation);
         let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
-        let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
-        let buffer = self.device.create_buffer(&descriptor);
+        let done = work();
         let exhausted = pollster::block_on(memory.pop()).is_some();
-        // A size beyond the device's limits is a refusal too.
         let refused = pollster::block_on(validation.pop()).is_some();
         self.check()?;
-        if exhausted || refused { Err(AccelError::OutOfMemory) } else { Ok(buffer) }
+        if exhausted || refused { Err(AccelError::OutOfMemory) } else { Ok(done) }
+    }
+
+    /// Waits until the device is done with a piece of work.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn wait(&self, submission: SubmissionIndex) -> Result<(), AccelError> {
+        let wait = PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
+        match self.device.poll(wait) {
+            Ok(_) => self.check(),
+            Err(error) => Err(self.fail(&error.to_string())),
+        }
+    }
+
+    /// What the device says through a channel when a piece of work is done, which it is.
+    ///
+    /// # Errors
+    /// [`AccelError::DeviceLost`].
+    pub(crate) fn receive<A>(&self, from: &Receiver<A>) -> Result<A, AccelError> {
+        loop {
+            match from.recv_timeout(GLANCE) {
+                Ok(said) => return Ok(said),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.fail("a message from the device was lost"));
+                }
+                // Another thread has been told of the end of this work, and is about to pass it on; unless the
+                // device is gone.
+                Err(RecvTimeoutError::Timeout) => self.check()?,
+            }
+        }
     }
 
     /// A buffer for shaders, of so many words.
@@ -180,7 +258,18 @@ impl Context {
     /// [`AccelError::OutOfMemory`].
     pub(crate) fn upload(&self, words: &[u32]) -> Result<Lease, AccelError> {
         let buffer = self.words(words.len())?;
-        self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+        self.write(&buffer, 0, bytemuck::cast_slice(words))?;
+        Ok(buffer)
+    }
+
+    /// A buffer with the parameters of a shader.
+    ///
+    /// # Errors
+    /// [`AccelError::OutOfMemory`].
+    pub(crate) fn uniform(&self, bytes: &[u8]) -> Result<Lease, AccelError> {
+        let create = |size, usage| self.create(size, usage);
+        let buffer = self.uniforms.lease(bytes.len() as u64, u64::MAX, create)?;
+        self.write(&buffer, 0, bytes)?;
         Ok(buffer)
     }
 
@@ -215,7 +304,11 @@ impl Context {
             layout: None,
             module: &module,
             entry_point: Some("main"),
-            compilation_options: Default::default(),
+            compilation_options: PipelineCompilationOptions {
+                // Every shader writes what it reads of it.
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
             cache: None,
         });
         self.check()?;

@@ -5,7 +5,7 @@ use crate::matrix::Matrix;
 use crate::product::{Product, Words};
 use crate::ring::{DirectMode, Encoded};
 use crate::self_test::{self, SelfTestError};
-use crate::waiting::Waiting;
+use crate::waiting::{Pass, Waiting};
 use core::ops::Range;
 use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
 use kernel::params::ParameterId;
@@ -18,6 +18,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Columns that fill a GPU, for tiles of a few thousand rows.
 const PREFERRED_COLUMNS: usize = 512;
 
+/// Bytes that may be held where nobody says: more than devices have, and few enough that software, which hands out
+/// memory that there is not, refuses what is absurd.
+const MORE_THAN_ANY: u64 = 1 << 40;
+
 /// The accelerator that runs on a GPU. See the [crate] page.
 #[derive(Debug)]
 pub struct Gpu {
@@ -25,6 +29,7 @@ pub struct Gpu {
     report: AdapterReport,
     matrices: RwLock<Matrices>,
     pub(crate) direct: DirectMode,
+    memory_is_known: bool,
 }
 
 #[derive(Debug, Default)]
@@ -106,11 +111,27 @@ pub enum OpenError {
 }
 
 /// Choices for a [`Gpu`]; what is not chosen: the best adapter, all that it can do, all of its memory.
+///
+/// ```no_run
+/// use accel_wgpu::{Gpu, OpenError, Permutation, Selection};
+///
+/// let opened = Gpu::builder()
+///     .adapter(Selection::Index(1))
+///     .permutation(Permutation::PORTABLE)
+///     .memory(8 << 30)
+///     .build();
+/// match opened {
+///     Ok(gpu) => println!("{}, {}", gpu.report().name, gpu.permutation()),
+///     Err(OpenError::Wrong { adapter, why }) => println!("{adapter} computes wrongly: {why}"),
+///     Err(other) => println!("{other}"),
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     selection: Selection,
     permutation: Option<Permutation>,
     memory: Option<u64>,
+    largest_binding: Option<u64>,
 }
 
 impl Builder {
@@ -129,10 +150,19 @@ impl Builder {
     }
 
     /// Bytes that matrices and keys may take of the device's memory. Work under way takes a few hundred
-    /// megabytes beside them.
+    /// megabytes beside them. Without this what fits is found out by trying: a matrix that does not fit is refused
+    /// before a row of it is read, by GPUs; software takes of the machine's memory until there is none.
     #[must_use]
     pub const fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
+        self
+    }
+
+    /// Bytes that a shader is given at a time of a matrix, or of columns: work with more is cut. A row or a
+    /// column is never cut. The adapter's own limit holds besides; less than it is for tests.
+    #[must_use]
+    pub const fn largest_binding(mut self, bytes: u64) -> Self {
+        self.largest_binding = Some(bytes);
         self
     }
 
@@ -149,7 +179,9 @@ impl Builder {
             let (wanted, best) = (permutation, report.best);
             return Err(OpenError::Unsupported { adapter: adapter(), wanted, best });
         }
-        let context = Context::open(&found, permutation, self.memory.unwrap_or(u64::MAX))
+        let memory = self.memory.unwrap_or(MORE_THAN_ANY);
+        let largest_binding = self.largest_binding.unwrap_or(u64::MAX);
+        let context = Context::open(&found, permutation, memory, largest_binding)
             .map_err(|error| OpenError::Refused { adapter: adapter(), why: error.to_string() })?;
         let context = Arc::new(context);
         let gpu = Gpu {
@@ -157,6 +189,7 @@ impl Builder {
             matrices: RwLock::default(),
             direct: DirectMode::default(),
             report: report.clone(),
+            memory_is_known: self.memory.is_some(),
         };
         gpu.self_test().map_err(|why| OpenError::Wrong { adapter: adapter(), why })?;
         Ok(gpu)
@@ -196,10 +229,12 @@ impl Gpu {
         self_test::run(self)
     }
 
-    /// Gives the device up, as if it were lost: what runs and all that comes later fails.
+    /// Gives the device up, as if it were lost: what runs and all that comes later fails with
+    /// [`AccelError::DeviceLost`]. Any thread may do so, also while others are in calls.
     pub fn destroy(&self) {
-        self.context.device.destroy();
+        // First this: who meets the destroyed device knows what it is.
         self.context.fail("it was destroyed");
+        self.context.device.destroy();
     }
 
     pub(crate) fn get(&self, id: MatrixId) -> Result<Arc<Held>, AccelError> {
@@ -211,7 +246,7 @@ impl Gpu {
 impl Accelerator for Gpu {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new("wgpu", PREFERRED_COLUMNS);
-        capabilities.free_bytes = Some(self.context.left()).filter(|&bytes| bytes < u64::MAX >> 1);
+        capabilities.free_bytes = self.memory_is_known.then(|| self.context.left());
         capabilities
     }
 
@@ -244,15 +279,20 @@ impl Accelerator for Gpu {
         let Held { matrix, waiting, .. } = &*held;
         check_product((matrix.m, matrix.n), &rows, p, x, columns, out)?;
         if rows.is_empty() {
-            return Ok(());
+            return self.context.check();
         }
         let context = &*self.context;
         context.guard(|| {
+            let asked = Pass { rows, p, x, columns };
+            let compute = |pass: &Pass<'_>, out: &mut [u32]| {
+                let (rows, p, words) = (pass.rows.clone(), pass.p, Words::Given(pass.x));
+                Product { context, matrix, rows, p, words, columns: pass.columns }.run(out)
+            };
             if Waiting::is_worth_it(columns) {
-                return waiting.product(context, matrix, rows, p, x, columns, out);
+                waiting.product(asked, out, compute)
+            } else {
+                compute(&asked, out)
             }
-            let words = Words::Given(x);
-            Product { context, matrix, rows, p, words, columns }.run(out)
         })
     }
 
@@ -276,7 +316,7 @@ impl Accelerator for Gpu {
             return Err(AccelError::Shape);
         }
         if rows.is_empty() {
-            return Ok(());
+            return self.context.check();
         }
         let context = &*self.context;
         let words = Words::Masks(seed, mask_columns.start);

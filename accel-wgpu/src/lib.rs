@@ -30,9 +30,12 @@ mod params;
 mod permutation;
 mod pool;
 mod product;
+mod rates;
 mod ring;
 mod self_test;
 mod shader;
+#[cfg(test)]
+mod testing;
 mod waiting;
 
 pub use adapters::{AdapterKind, AdapterReport, Availability, Selection, adapters};

@@ -50,34 +50,38 @@ impl Matrix {
         // From here on what was taken is given back with the matrix, also an unfinished one.
         let context = Arc::clone(context);
         let mut matrix = Self { m, n, chunks, window_rows, windows: Vec::new(), context };
+        // All of them first: whether there is room is known before a row is read.
         for first in (0..m).step_by(window_rows) {
-            let window = matrix.upload(window_rows.min(m - first), rows)?;
-            matrix.windows.push(window);
+            let size = (window_rows.min(m - first) * stride) as u64;
+            let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+            matrix.windows.push(matrix.context.create(size, usage)?);
         }
+        matrix.upload(rows)?;
         Ok(matrix)
     }
 
-    /// A window with the next rows.
-    fn upload(&self, count: usize, rows: &mut dyn RowSource) -> Result<Buffer, AccelError> {
-        let stride = CHUNK * self.chunks;
-        let size = (count * stride) as u64;
-        let buffer = self.context.create(size, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
-        let piece = (UPLOAD / stride).max(1);
-        let mut bytes = vec![0; piece.min(count) * stride];
-        for first in (0..count).step_by(piece) {
-            let piece = &mut bytes[..piece.min(count - first) * stride];
-            for row in piece.chunks_exact_mut(stride) {
-                rows.next_row(&mut row[..self.n])?;
+    /// Fills the windows.
+    fn upload(&self, rows: &mut dyn RowSource) -> Result<(), AccelError> {
+        let (context, stride) = (&*self.context, CHUNK * self.chunks);
+        let piece = UPLOAD.min(context.binding_bytes as usize) / stride * stride;
+        let mut bytes = vec![0; piece.max(stride).min(self.m * stride)];
+        let mut before = None;
+        for window in &self.windows {
+            let size = window.size() as usize;
+            for offset in (0..size).step_by(bytes.len()) {
+                let count = bytes.len().min(size - offset);
+                let piece = &mut bytes[..count];
+                for row in piece.chunks_exact_mut(stride) {
+                    rows.next_row(bytemuck::cast_slice_mut(&mut row[..self.n]))?;
+                }
+                context.write(window, offset as u64, piece)?;
+                // What is written stays on this side, too, until it is there: one piece while the next is read.
+                if let Some(before) = before.replace(context.queue.submit([])) {
+                    context.wait(before)?;
+                }
             }
-            self.context.queue.write_buffer(
-                &buffer,
-                (first * stride) as u64,
-                bytemuck::cast_slice(piece),
-            );
-            // Without this what is written would pile up on this side.
-            self.context.wait(self.context.queue.submit([]))?;
         }
-        Ok(buffer)
+        Ok(())
     }
 
     /// Bytes that it takes.

@@ -45,6 +45,7 @@ mod tests {
     use crate::Permutation;
     use crate::masks::MaskParams;
     use crate::product::{ProductParams, SplitParams};
+    use crate::rates::RateParams;
     use crate::ring::{
         ColumnsParams, DecomposeParams, InnerParams, InverseParams, KeySwitchParams,
         MontgomeryParams, SwitchParams, WeightsParams,
@@ -85,6 +86,7 @@ mod tests {
             agrees::<WeightsParams>(),
             agrees::<InnerParams>(),
             agrees::<SwitchParams>(),
+            agrees::<RateParams>(),
         ]
         .concat();
         seen.sort_unstable();

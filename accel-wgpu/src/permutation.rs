@@ -51,6 +51,16 @@ impl Permutation {
     }
 
     /// Whether an adapter that can do `other` can do this.
+    ///
+    /// ```
+    /// use accel_wgpu::Permutation;
+    ///
+    /// let adapter: Permutation = "int64+dot".parse()?;
+    /// assert!(Permutation::PORTABLE.is_within(adapter) && adapter.is_within(adapter));
+    /// let more: Permutation = "dot+subgroups".parse()?;
+    /// assert!(!more.is_within(adapter));
+    /// # Ok::<(), accel_wgpu::UnknownPermutation>(())
+    /// ```
     #[must_use]
     pub const fn is_within(self, other: Self) -> bool {
         (other.int64 || !self.int64)

@@ -44,9 +44,10 @@ impl Pool {
         Ok(Lease { held, bytes })
     }
 
-    /// Lets go of all that is not in use.
-    pub(crate) fn clear(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Lets go of all that is not in use. Returns whether there was any.
+    pub(crate) fn clear(&self) -> bool {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        !core::mem::take(&mut *free).is_empty()
     }
 }
 

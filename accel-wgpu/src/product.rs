@@ -45,6 +45,18 @@ const TILE: (usize, usize) = (64, 32);
 const PIECE: usize = 64 << 20;
 /// Pieces of results that are under way at once.
 const UNDER_WAY: usize = 3;
+/// Most products of bytes in one dispatch: less than a second's work of a slow GPU, as systems end a dispatch that
+/// takes a few, and some milliseconds of a fast one.
+const DISPATCH: usize = 1 << 35;
+
+/// The most rows and columns of a dispatch, where a column has so many chunks and digits and results may take `piece`
+/// bytes.
+fn cut(piece: usize, chunks: usize, columns: usize) -> (usize, usize) {
+    let column_bytes = 4 * CHUNK * chunks;
+    let width = (piece / column_bytes).clamp(1, columns);
+    let height = (piece / (4 * width)).min(DISPATCH / (column_bytes * width)).max(1);
+    (height, width)
+}
 
 /// The words of a product.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +92,7 @@ impl<'a> Product<'a> {
     /// [`AccelError::OutOfMemory`], [`AccelError::DeviceLost`].
     pub(crate) fn run(&self, out: &mut [u32]) -> Result<(), AccelError> {
         let piece = PIECE.min(self.context.binding_bytes as usize);
-        let width = (piece / (4 * CHUNK * self.matrix.chunks)).clamp(1, self.columns);
-        let height = (piece / (4 * width)).max(1);
+        let (height, width) = cut(piece, self.matrix.chunks, self.columns);
         let mut under_way = VecDeque::new();
         for start in (0..self.columns).step_by(width) {
             let columns = start..self.columns.min(start + width);
@@ -113,8 +124,11 @@ impl<'a> Product<'a> {
         let words = match self.words {
             Words::Given(x) if width == self.columns => context.upload(x)?,
             Words::Given(x) => {
-                let window = x.chunks_exact(self.columns).flat_map(|row| &row[columns.clone()]);
-                context.upload(&window.copied().collect::<Vec<_>>())?
+                let mut window = Vec::with_capacity(n * width);
+                for row in x.chunks_exact(self.columns) {
+                    window.extend_from_slice(&row[columns.clone()]);
+                }
+                context.upload(&window)?
             }
             Words::Masks(seed, first) => {
                 let columns = first + columns.start..first + columns.end;
@@ -176,5 +190,37 @@ impl<'a> Product<'a> {
                 row[columns.clone()].copy_from_slice(words);
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::model::MAX_COLUMNS;
+
+    #[test]
+    fn dispatches_are_small_enough() {
+        for n in [1, 16, 17, 4096, 11008, MAX_COLUMNS] {
+            let chunks = n.div_ceil(CHUNK);
+            for columns in [1, 2, 5, 64, 512, 4096, 1 << 20, 1 << 24] {
+                for piece in [1, 4096, PIECE] {
+                    let (height, width) = cut(piece, chunks, columns);
+                    assert!((1..=columns).contains(&width) && height > 0);
+                    assert!(width == 1 || 4 * CHUNK * chunks * width <= piece, "digits");
+                    assert!(height == 1 || 4 * width * height <= piece, "results");
+                    assert!(height == 1 || 4 * CHUNK * chunks * width * height <= DISPATCH, "work");
+                    // A grid has at least 65535 workgroups in each dimension.
+                    assert!(height.div_ceil(TILE.0) < 1 << 16 || width <= FEW);
+                    assert!(width.div_ceil(TILE.1) < 1 << 16);
+                }
+            }
+            // Not smaller than it must be.
+            let (height, width) = cut(PIECE, chunks, 512);
+            assert!(width == 512 || (width + 1) * 4 * CHUNK * chunks > PIECE);
+            assert!(
+                4 * width * height > PIECE / 2
+                    || 4 * CHUNK * chunks * width * height > DISPATCH / 2
+            );
+        }
     }
 }

@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use kernel::accel::ring::{Ciphertexts, RingAccelerator, automorphisms};
 use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
 use kernel::direct::DirectShape;

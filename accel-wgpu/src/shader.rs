@@ -97,6 +97,10 @@ shaders! {
     PRODUCT_TILED = "product_tiled", group 256, Wide Dot Lane Modulus Digits Product;
     /// Masks from their seed.
     EXPAND_MASKS = "expand_masks", group 256, Lane;
+    /// Products of bytes and nothing else, to measure.
+    PLAIN_DOTS = "plain_dots", group 256, Dot Lane;
+    /// Products of words and nothing else, to measure.
+    PLAIN_WORDS = "plain_words", group 256, Lane;
     /// Residues to Montgomery's form.
     TO_MONTGOMERY = "to_montgomery", group 256, Wide Lane Ring;
     /// The inverse transform.
@@ -117,12 +121,16 @@ shaders! {
 
 /// Depths of tiles that [`Shader::PRODUCT_TILED`] may have.
 pub(crate) const DEPTHS: [u32; 3] = [1, 2, 4];
-/// Bytes of workgroup memory for each vector of a tile's depth: 64 rows, 32 columns of four digits.
-const TILE_BYTES: u32 = (64 + 4 * 32) * 16;
+
+/// Bytes of workgroup memory of a tile so many vectors deep: 64 rows, 32 columns of four digits, each column with a
+/// vector to spare.
+const fn tile_bytes(depth: u32) -> u32 {
+    (64 * depth + 32 * (4 * depth + 1)) * 16
+}
 
 /// The depth of tiles that `bytes` of workgroup memory have room for.
 pub(crate) fn depth(bytes: u32) -> u32 {
-    DEPTHS.into_iter().rfind(|depth| depth * TILE_BYTES <= bytes).unwrap_or(DEPTHS[0])
+    DEPTHS.into_iter().rfind(|&depth| tile_bytes(depth) <= bytes).unwrap_or(DEPTHS[0])
 }
 
 impl Shader {
@@ -139,5 +147,64 @@ impl Shader {
         }
         let group = self.group;
         format!("{directives}const GROUP: u32 = {group}u;\nconst DEPTH: u32 = {depth}u;\n{rest}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether shaders in some permutation have each of these in them, and in none of those without `part`; and the
+    /// other way round for `without`.
+    fn selects(part: fn(Permutation) -> bool, with: &str, without: &str) {
+        let mut seen = 0;
+        for shader in Shader::ALL {
+            for permutation in Permutation::all() {
+                let source = shader.compose(permutation, 4);
+                let (has_with, has_without) = (source.contains(with), source.contains(without));
+                if has_with || has_without {
+                    seen += 1;
+                    let both = (shader.name, permutation);
+                    assert_eq!(
+                        (has_with, has_without),
+                        (part(permutation), !part(permutation)),
+                        "{both:?}"
+                    );
+                }
+            }
+        }
+        assert!(seen > 0, "no shader has `{with}`");
+    }
+
+    #[test]
+    fn permutations_select_their_parts() {
+        selects(|it| it.int64, "u64(a) * u64(b)", "let a1 = a >> 16u;");
+        selects(|it| it.dot, "dot4I8Packed(a, b)", "return dot(x >> shift, y >> shift);");
+        selects(|it| it.subgroups, "subgroupAdd(a)", "partial[0][thread + width]");
+    }
+
+    #[test]
+    fn extensions_are_named_first() {
+        let all = Permutation { int64: true, dot: true, subgroups: true };
+        let source = Shader::PRODUCT_TILED.compose(all, 4);
+        assert!(source.starts_with("requires packed_4x8_integer_dot_product;\n"), "{source}");
+        assert!(source.contains("const GROUP: u32 = 256u;\nconst DEPTH: u32 = 4u;\n"));
+    }
+
+    #[test]
+    fn tiles_fit_the_workgroup_memory() {
+        // What WebGPU promises has room for the deepest.
+        assert_eq!(depth(16 << 10), 4);
+        assert_eq!(depth(tile_bytes(4) - 1), 2);
+        assert_eq!(depth(0), 1);
+        for depth in DEPTHS {
+            let source = Shader::PRODUCT_TILED.compose(Permutation::PORTABLE, depth);
+            let module = naga::front::wgsl::parse_str(&source).unwrap();
+            let variables = module.global_variables.iter().map(|(_, variable)| variable);
+            let sizes = variables
+                .filter(|variable| variable.space == naga::AddressSpace::WorkGroup)
+                .map(|variable| module.types[variable.ty].inner.size(module.to_ctx()));
+            assert_eq!(sizes.sum::<u32>(), tile_bytes(depth));
+        }
     }
 }

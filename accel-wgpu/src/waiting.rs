@@ -1,8 +1,8 @@
 //! Products of one matrix that wait for the device at the same time are made in one pass over it.
 
-use crate::context::Context;
-use crate::matrix::Matrix;
-use crate::product::{Product, Words};
+#[cfg(test)]
+mod tests;
+
 use core::ops::Range;
 use kernel::accel::AccelError;
 use kernel::prime::PrimeId;
@@ -19,11 +19,20 @@ pub(crate) struct Waiting {
     turn: Mutex<()>,
 }
 
+/// A product of rows of the matrix with `x`, which is `n x columns`.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass<'a> {
+    pub(crate) rows: Range<usize>,
+    pub(crate) p: PrimeId,
+    pub(crate) x: &'a [u32],
+    pub(crate) columns: usize,
+}
+
+/// A product that a thread waits for.
 #[derive(Debug)]
 struct Request {
     rows: Range<usize>,
     p: PrimeId,
-    /// `n x columns`.
     x: Vec<u32>,
     columns: usize,
     answer: Mutex<Option<Result<Vec<u32>, AccelError>>>,
@@ -50,20 +59,18 @@ impl Waiting {
         columns <= TOGETHER / 2
     }
 
-    /// The product of `x`, which is `n x columns`; together with those of other threads where there are some.
+    /// The product that is `asked` for, made by `compute` together with those of other threads where there are
+    /// some. Should that panic, so does this, and the others are made without it.
     ///
     /// # Errors
-    /// [`AccelError::OutOfMemory`], [`AccelError::DeviceLost`].
+    /// As `compute` fails.
     pub(crate) fn product(
         &self,
-        context: &Context,
-        matrix: &Matrix,
-        rows: Range<usize>,
-        p: PrimeId,
-        x: &[u32],
-        columns: usize,
+        asked: Pass<'_>,
         out: &mut [u32],
+        compute: impl FnOnce(&Pass<'_>, &mut [u32]) -> Result<(), AccelError>,
     ) -> Result<(), AccelError> {
+        let Pass { rows, p, x, columns } = asked;
         let request = Request { rows, p, x: x.to_vec(), columns, answer: Mutex::default() };
         let mine = Arc::new(request);
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&mine));
@@ -71,7 +78,7 @@ impl Waiting {
         // Another one may have answered. Should it have failed half-way, it has not.
         let mut answer = mine.take();
         if answer.is_none() {
-            compute(context, matrix, &self.join(&mine));
+            answer_all(&self.join(&mine), compute);
             answer = mine.take();
         }
         drop(turn);
@@ -100,21 +107,23 @@ impl Waiting {
 }
 
 /// Makes the products of all these requests, which have rows and prime in common, and answers them.
-fn compute(context: &Context, matrix: &Matrix, requests: &[Arc<Request>]) {
+fn answer_all(
+    requests: &[Arc<Request>],
+    compute: impl FnOnce(&Pass<'_>, &mut [u32]) -> Result<(), AccelError>,
+) {
     let Some(first) = requests.first() else { return };
     let (rows, p) = (first.rows.clone(), first.p);
     let columns: usize = requests.iter().map(|request| request.columns).sum();
+    let n = first.x.len() / first.columns;
     // Side by side, coordinate by coordinate.
-    let mut x = Vec::with_capacity(matrix.n * columns);
-    for j in 0..matrix.n {
+    let mut x = Vec::with_capacity(n * columns);
+    for j in 0..n {
         for request in requests {
             x.extend_from_slice(&request.x[j * request.columns..][..request.columns]);
         }
     }
     let mut out = vec![0; rows.len() * columns];
-    let words = Words::Given(&x);
-    let product = Product { context, matrix, rows, p, words, columns };
-    let done = product.run(&mut out);
+    let done = compute(&Pass { rows, p, x: &x, columns }, &mut out);
     let mut start = 0;
     for request in requests {
         let own = start..start + request.columns;

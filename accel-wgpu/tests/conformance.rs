@@ -13,6 +13,12 @@ accelerator_suite!(portable, gpu("portable"), required_by "SUBROSA_REQUIRE_GPU")
 accelerator_suite!(int64, gpu("int64"), required_by "SUBROSA_REQUIRE_GPU");
 accelerator_suite!(dot, gpu("dot"), required_by "SUBROSA_REQUIRE_GPU");
 accelerator_suite!(subgroups, gpu("subgroups"), required_by "SUBROSA_REQUIRE_GPU");
+// Matrices and columns cut in many pieces.
+accelerator_suite!(
+    windows,
+    Gpu::builder().largest_binding(5000).build(),
+    required_by "SUBROSA_REQUIRE_GPU",
+);
 
 mod direct {
     use super::*;

@@ -75,7 +75,7 @@ impl Keys {
         expand(&mut commands, set, &self.seed, first, elements, View::whole(&key.words))?;
         for (element, body) in bodies.chunks_exact(words).enumerate() {
             let offset = 4 * (2 * element + 1) * words;
-            context.queue.write_buffer(&key.words, offset as u64, bytemuck::cast_slice(body));
+            context.write(&key.words, offset as u64, bytemuck::cast_slice(body))?;
         }
         to_montgomery(&mut commands, set, View::whole(&key.words))?;
         commands.finish()?;

@@ -115,7 +115,7 @@ impl<'a> TraceProduct<'a> {
         let (count, fine) = (plan.babies(), plan.fine());
         let x = context.words(pair)?;
         let body = &input.bodies[index * set.words()..][..set.words()];
-        context.queue.write_buffer(&x, 4 * set.words() as u64, bytemuck::cast_slice(body));
+        context.write(&x, 4 * set.words() as u64, bytemuck::cast_slice(body))?;
         let mut commands = Commands::new(context);
         let coordinate = input.first.wrapping_add(index as u64);
         expand(&mut commands, set, input.seed, coordinate, 1, x.view())?;
