@@ -12,9 +12,9 @@ use crate::preparation_direct::take_all;
 use accel_cpu::Cpu;
 use device_client::store::MemoryStore;
 use host_server::fallback::Fallback;
-use kernel::accel::hooked::{Call, Hooked};
+use kernel::accel::hooked::{Call, Hooked, Hooks, Output};
 use kernel::accel::ring::RingAccelerator;
-use kernel::accel::{AccelError, Accelerator, Reference, RowSource};
+use kernel::accel::{AccelError, Accelerator, Capabilities, RowSource};
 use kernel::conformance::Faults;
 use kernel::params::{Masked256x16, ParameterSet};
 use kernel::stream::Seed;
@@ -25,15 +25,32 @@ use std::sync::Arc;
 /// Calls that a session makes.
 const OF_A_SESSION: fn(&Call) -> bool = |call| !matches!(call, Call::Load { .. });
 
+/// An accelerator that likes many columns: tiles of a batch that is under way must not become such.
+struct Wide;
+
+impl Hooks for Wide {
+    fn around<T>(
+        &self,
+        _: Call,
+        output: Output<'_>,
+        run: impl FnOnce(Output<'_>) -> Result<T, AccelError>,
+    ) -> Result<T, AccelError> {
+        run(output)
+    }
+
+    fn capabilities(&self, inner: Capabilities) -> Capabilities {
+        Capabilities::new(inner.name, 200)
+    }
+}
+
 /// Runs `session` with a host that is as `faults` want it: what passes, and the calls that were counted.
 fn on(faults: Faults, session: &dyn Fn(&Loopback)) -> (Vec<Event>, usize) {
-    let cpu = Arc::new(Cpu::builder().threads(3).build().unwrap());
-    let reference = Arc::new(Reference::default());
-    // Of other preferences: tiles of a batch that is under way must not become others.
+    let cpu = Arc::new(Cpu::builder().threads(1).build().unwrap());
+    let second = Arc::new(Hooked::new(cpu, Wide));
+    let first = Arc::new(faults.on_reference());
     let columns = |a: &dyn Accelerator| a.capabilities().preferred_columns;
-    assert_ne!(columns(&*cpu), columns(&*reference));
-    let first = Arc::new(Hooked::new(cpu, faults));
-    let both = Arc::new(Fallback::new(first.clone(), reference));
+    assert!(columns(&*first) < columns(&*second));
+    let both = Arc::new(Fallback::new(first.clone(), second));
     let host = Loopback::new(&TINY.engine_on(both), honest());
     session(&host);
     (host.events(), first.hooks().calls())
@@ -139,13 +156,15 @@ fn encoded_bytes_are_added_up() {
         alone.encode(id, Set::ID, &layout).unwrap()
     });
     assert!(bytes.iter().all(|&bytes| bytes > 0));
-    for (error, expected) in
-        [(AccelError::UnknownSet, bytes[0] + bytes[1]), (AccelError::DeviceLost, bytes[1])]
-    {
-        let faults = Faults::at(1, error, |call| matches!(call, Call::Encode(_))).before();
+    let both = |at, error| {
+        let faults = Faults::at(at, error, |call| matches!(call, Call::Encode(_))).before();
         let both = Fallback::new(Arc::new(Hooked::new(cpu(), faults)), cpu());
         let id = both.load(m, n, &mut Ones).unwrap();
-        assert_eq!(both.encode(id, Set::ID, &layouts[0]), Ok(bytes[0]));
-        assert_eq!(both.encode(id, Set::ID, &layouts[1]), Ok(expected), "{error:?}");
-    }
+        layouts.map(|layout| both.encode(id, Set::ID, &layout).unwrap())
+    };
+    let sum = bytes[0] + bytes[1];
+    assert_eq!(both(0, AccelError::UnknownSet), [bytes[0], sum]);
+    assert_eq!(both(1, AccelError::UnknownSet), [bytes[0], sum]);
+    assert_eq!(both(0, AccelError::DeviceLost), [bytes[0], sum]);
+    assert_eq!(both(1, AccelError::DeviceLost), bytes);
 }
