@@ -317,7 +317,7 @@ impl fmt::Display for Summary {
         if let Some(gpu) = &self.gpu {
             writeln!(
                 f,
-                "{:<9} online {:.0} GB/s of {:.0} that a copy moves; offline {:.0} of {:.0} G/s of a plain \
+                "{:<9} online {:.1} GB/s of {:.1} that a copy moves; offline {:.0} of {:.0} G/s of a plain \
                  loop; {}",
                 "GPU",
                 gpu.achieved_bytes_per_s / 1e9,
