@@ -29,5 +29,5 @@ pub(crate) fn check() -> Result<()> {
         .args(program)
         .args(["--", "gpu", "help"]))?;
     let bench = ["bench", "--accel", "wgpu", "--shape", "demo", "--rounds", "3"];
-    run(shell::cargo(["run", "--locked", "--release"]).args(program).arg("--").args(bench))
+    run(shell::cargo(["run", "--locked", "--profile", "test"]).args(program).arg("--").args(bench))
 }
