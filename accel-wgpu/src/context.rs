@@ -163,6 +163,11 @@ impl Context {
         taken.map(|_| ()).map_err(|_| AccelError::OutOfMemory)
     }
 
+    /// Bytes that may be held from now on, when nothing is.
+    pub(crate) fn limit(&self, bytes: u64) {
+        self.left.store(bytes, Ordering::Relaxed);
+    }
+
     pub(crate) fn give_back(&self, bytes: u64) {
         self.left.fetch_add(bytes, Ordering::Relaxed);
     }

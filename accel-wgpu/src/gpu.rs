@@ -179,9 +179,8 @@ impl Builder {
             let (wanted, best) = (permutation, report.best);
             return Err(OpenError::Unsupported { adapter: adapter(), wanted, best });
         }
-        let memory = self.memory.unwrap_or(MORE_THAN_ANY);
         let largest_binding = self.largest_binding.unwrap_or(u64::MAX);
-        let context = Context::open(&found, permutation, memory, largest_binding)
+        let context = Context::open(&found, permutation, MORE_THAN_ANY, largest_binding)
             .map_err(|error| OpenError::Refused { adapter: adapter(), why: error.to_string() })?;
         let context = Arc::new(context);
         let gpu = Gpu {
@@ -192,6 +191,10 @@ impl Builder {
             memory_is_known: self.memory.is_some(),
         };
         gpu.self_test().map_err(|why| OpenError::Wrong { adapter: adapter(), why })?;
+        // What the test has held is free again: it does not count.
+        if let Some(bytes) = self.memory {
+            gpu.context.limit(bytes);
+        }
         Ok(gpu)
     }
 }

@@ -10,19 +10,9 @@ pub(crate) struct AccelOptions {
     /// processor. What a GPU has no room for, and what is left when one is lost, the processor computes
     #[arg(long, default_value = "auto", value_parser = wanted, value_name = "NAME")]
     pub(crate) accel: Wanted,
-    /// Memory of the GPU that matrices and keys may take, such as 512MiB or 4GiB, at least 64MiB [default:
-    /// all of it]
-    #[arg(long, value_parser = gpu_memory, value_name = "SIZE")]
+    /// Memory of the GPU that matrices and keys may take, such as 512MiB or 4GiB [default: all of it]
+    #[arg(long, value_parser = any_size, value_name = "SIZE")]
     pub(crate) gpu_memory: Option<u64>,
-}
-
-/// Bytes that a GPU's self-test fits.
-const LEAST_MEMORY: u64 = 64 << 20;
-
-fn gpu_memory(text: &str) -> Result<u64, String> {
-    let bytes = any_size(text)?;
-    let least = format!("must be {}MiB at least; `--accel cpu` takes none", LEAST_MEMORY >> 20);
-    if bytes < LEAST_MEMORY { Err(least) } else { Ok(bytes) }
 }
 
 /// What multiplies, by name.

@@ -34,7 +34,7 @@ params! {
 
 /// Groups of ciphertexts whose baby steps are held at once: they share the encoding of weights.
 const GROUPS: usize = 8;
-/// Bytes of inner sums that are held at once, about.
+/// Bytes of inner sums, or of digits, that are held at once.
 const SUMS: usize = 256 << 20;
 
 /// Everything that a product is made of.
@@ -84,8 +84,10 @@ impl<'a> TraceProduct<'a> {
         let layout = &self.shape.layout;
         let (inputs, outputs) =
             (layout.input_blocks(self.matrix.n), layout.output_blocks(self.matrix.m));
-        let sums = 4 * self.shape.giants() * 2 * self.set.words();
-        let room = SUMS.min(self.context.binding_bytes as usize) / sums;
+        // Of each result the inner sums, or the digits of both sides' masks where these are more.
+        let polynomials = (2 * self.shape.giants()).max(self.shape.sides() * self.set.elements());
+        let each = 4 * polynomials * self.set.words();
+        let room = SUMS.min(self.context.binding_bytes as usize) / each;
         for first in (0..groups).step_by(GROUPS) {
             let held = GROUPS.min(groups - first).min(room.max(1));
             let babies = (first * inputs..(first + held) * inputs)

@@ -100,6 +100,9 @@ fn a_demonstration_is_identical() {
         assert!(backend.starts_with("wgpu on "), "{backend}");
         assert!(backend.contains(": 9 of 9 matrices, ") && backend.contains("; cpu "), "{backend}");
     }
+    // A GPU without room for anything.
+    let report = demo("--accel wgpu --gpu-memory 0");
+    assert!(report["backend"].as_str().unwrap().contains(": 0 of 9 matrices, "), "{report}");
     // Correlations through direct mode's engine.
     let line = "demo --accel wgpu --gpu-memory 1GiB --json --pace 0 --prompt-ids 0,84 --tokens 2 --method direct";
     let report = run(words(&format!("{line} --model"), &[&fixture(MODEL)])).json();
