@@ -1,174 +1,79 @@
 use super::*;
-use core::ops::Range;
-use kernel::accel::ring::KeysId;
-use kernel::accel::{Capabilities, MatrixId};
-use kernel::galois::Automorphism;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel::accel::hooked::{Call, Hooked, Hooks, Output};
+use kernel::conformance::Faults;
+use std::sync::Arc;
 
-/// A reference with a fault.
-#[derive(Default)]
-struct Faulty {
-    reference: Reference,
-    fault: Fault,
+/// Of the calls that `of` counts, number `at` has a wrong word: in the bodies of a trace product if so said.
+#[derive(Clone, Copy)]
+struct Wrong {
+    of: fn(&Call) -> bool,
+    at: usize,
+    word: usize,
+    in_bodies: bool,
 }
 
-#[derive(Clone, Copy, Default)]
-enum Fault {
-    #[default]
-    None,
-    /// A word of the products of so many columns is off by one.
-    Product { columns: usize, p: PrimeId, word: usize },
-    /// The same for masks.
-    Seeded { p: PrimeId, word: usize },
-    /// The same for trace products: a word of the masks, or of the bodies.
-    Trace { masks: bool, word: usize },
-    /// Fails at products of masks.
-    Fails(AccelError),
-    /// Fails at trace products.
-    Traceless(AccelError),
-    /// Cannot load.
-    Full,
-    /// Forgets matrices before their time.
-    Forgets,
-}
+struct WrongOnce(Wrong, AtomicUsize);
 
-impl Accelerator for Faulty {
-    fn capabilities(&self) -> Capabilities {
-        self.reference.capabilities()
-    }
-
-    fn load(&self, m: usize, n: usize, rows: &mut dyn RowSource) -> Result<MatrixId, AccelError> {
-        if matches!(self.fault, Fault::Full) {
-            return Err(AccelError::OutOfMemory);
-        }
-        self.reference.load(m, n, rows)
-    }
-
-    fn unload(&self, matrix: MatrixId) -> Result<(), AccelError> {
-        self.reference.unload(matrix)?;
-        if matches!(self.fault, Fault::Forgets) { Err(AccelError::UnknownMatrix) } else { Ok(()) }
-    }
-
-    fn product(
+impl Hooks for WrongOnce {
+    fn around<T>(
         &self,
-        matrix: MatrixId,
-        rows: Range<usize>,
-        p: PrimeId,
-        x: &[u32],
-        columns: usize,
-        out: &mut [u32],
-    ) -> Result<(), AccelError> {
-        self.reference.product(matrix, rows, p, x, columns, out)?;
-        match self.fault {
-            Fault::Product { columns: c, p: q, word } if (c, q) == (columns, p) => out[word] ^= 1,
-            _ => {}
+        call: Call,
+        mut output: Output<'_>,
+        run: impl FnOnce(Output<'_>) -> Result<T, AccelError>,
+    ) -> Result<T, AccelError> {
+        let done = run(output.lend())?;
+        let Wrong { of, at, word, in_bodies } = self.0;
+        if of(&call) && self.1.fetch_add(1, Ordering::Relaxed) == at {
+            match output {
+                Output::None => {}
+                Output::Words(words) => words[word] ^= 1,
+                Output::Results { bodies, .. } if in_bodies => bodies[word] ^= 1,
+                Output::Results { masks, .. } => masks[word] ^= 1,
+            }
         }
-        Ok(())
-    }
-
-    fn product_seeded(
-        &self,
-        matrix: MatrixId,
-        rows: Range<usize>,
-        p: PrimeId,
-        seed: &PublicSeed,
-        mask_columns: Range<usize>,
-        out: &mut [u32],
-    ) -> Result<(), AccelError> {
-        self.reference.product_seeded(matrix, rows, p, seed, mask_columns, out)?;
-        match self.fault {
-            Fault::Seeded { p: q, word } if q == p => out[word] ^= 1,
-            Fault::Fails(error) => return Err(error),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn columns(&self, matrix: MatrixId) -> Result<usize, AccelError> {
-        self.reference.columns(matrix)
+        Ok(done)
     }
 }
 
-impl RingAccelerator for Faulty {
-    fn open_keys(&self, set: ParameterId, seed: &PublicSeed) -> Result<KeysId, AccelError> {
-        self.reference.open_keys(set, seed)
-    }
-
-    fn add_key(
-        &self,
-        keys: KeysId,
-        automorphism: Automorphism,
-        bodies: &[u32],
-    ) -> Result<(), AccelError> {
-        self.reference.add_key(keys, automorphism, bodies)
-    }
-
-    fn close_keys(&self, keys: KeysId) -> Result<(), AccelError> {
-        self.reference.close_keys(keys)
-    }
-
-    fn encode(
-        &self,
-        matrix: MatrixId,
-        set: ParameterId,
-        layout: &Layout,
-    ) -> Result<u64, AccelError> {
-        self.reference.encode(matrix, set, layout)
-    }
-
-    fn trace_product(
-        &self,
-        matrix: MatrixId,
-        keys: KeysId,
-        layout: &Layout,
-        input: &Ciphertexts<'_>,
-        masks: &mut [u64],
-        bodies: &mut [u64],
-    ) -> Result<(), AccelError> {
-        self.reference.trace_product(matrix, keys, layout, input, masks, bodies)?;
-        match self.fault {
-            Fault::Trace { masks: true, word } => masks[word] ^= 1,
-            Fault::Trace { masks: false, word } => bodies[word] ^= 1,
-            Fault::Traceless(error) => return Err(error),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn test(fault: Fault) -> Result<(), SelfTestError> {
-    run(&Faulty { fault, ..Default::default() })
+fn test(wrong: Wrong) -> Result<(), SelfTestError> {
+    let hooks = WrongOnce(wrong, AtomicUsize::new(0));
+    run(&Hooked::new(Arc::new(Reference::default()), hooks))
 }
 
 #[test]
 fn the_reference_is_right() {
-    assert_eq!(test(Fault::None), Ok(()));
+    assert_eq!(run(&Reference::default()), Ok(()));
 }
 
 #[test]
 fn one_wrong_word_is_enough() {
-    for p in PrimeId::ALL {
-        for (what, columns) in [("product of one column", 1), ("product of many columns", 45)] {
+    let one: fn(&Call) -> bool = |call| matches!(call, Call::Product { columns: 1, .. });
+    let many: fn(&Call) -> bool = |call| matches!(call, Call::Product { columns: 45, .. });
+    let masks: fn(&Call) -> bool = |call| matches!(call, Call::ProductSeeded { .. });
+    for (what, of, columns) in [
+        ("product of one column", one, 1),
+        ("product of many columns", many, 45),
+        ("product of masks", masks, 64),
+    ] {
+        // Modulo each prime.
+        for at in 0..PrimeId::ALL.len() {
             for word in [0, M * columns / 2, M * columns - 1] {
-                let wrong = test(Fault::Product { columns, p, word });
-                assert_eq!(wrong, Err(SelfTestError::Differs(what)), "{p:?}, word {word}");
+                let wrong = test(Wrong { of, at, word, in_bodies: false });
+                assert_eq!(wrong, Err(SelfTestError::Differs(what)), "{at}, word {word}");
             }
         }
-        for word in [0, 100, M * 64 - 1] {
-            let wrong = test(Fault::Seeded { p, word });
-            assert_eq!(
-                wrong,
-                Err(SelfTestError::Differs("product of masks")),
-                "{p:?}, word {word}"
-            );
-        }
+        let third = test(Wrong { of, at: PrimeId::ALL.len(), word: 0, in_bodies: false });
+        assert_eq!(third, Ok(()), "there are no more calls than those");
     }
 }
 
 #[test]
 fn one_wrong_word_of_a_trace_product_is_enough() {
-    for (masks, words) in [(true, [0, 4095]), (false, [0, 4])] {
+    for (in_bodies, words) in [(false, [0, 4095]), (true, [0, 4])] {
         for word in words {
-            let wrong = test(Fault::Trace { masks, word });
+            let of: fn(&Call) -> bool = |call| matches!(call, Call::TraceProduct(_));
+            let wrong = test(Wrong { of, at: 0, word, in_bodies });
             assert_eq!(wrong, Err(SelfTestError::Differs("trace product")), "word {word}");
         }
     }
@@ -176,12 +81,17 @@ fn one_wrong_word_of_a_trace_product_is_enough() {
 
 #[test]
 fn failures_are_told() {
-    let failed = |what, error| Err(SelfTestError::Failed(what, error));
-    let lost = AccelError::DeviceLost;
-    assert_eq!(test(Fault::Fails(lost)), failed("product of masks", lost));
-    assert_eq!(test(Fault::Traceless(lost)), failed("trace product", lost));
-    assert_eq!(test(Fault::Full), failed("upload of a matrix", AccelError::OutOfMemory));
-    assert_eq!(test(Fault::Forgets), failed("removal of a matrix", AccelError::UnknownMatrix));
+    let full = AccelError::OutOfMemory;
+    let cases: [(_, fn(&Call) -> bool); 4] = [
+        ("upload of a matrix", |call| matches!(call, Call::Load { .. })),
+        ("product of masks", |call| matches!(call, Call::ProductSeeded { .. })),
+        ("removal of a matrix", |call| matches!(call, Call::Unload(_))),
+        ("trace product", |call| matches!(call, Call::TraceProduct(_))),
+    ];
+    for (what, of) in cases {
+        let failed = run(&Faults::at(0, full, of).on_reference());
+        assert_eq!(failed, Err(SelfTestError::Failed(what, full)));
+    }
 }
 
 #[test]
