@@ -15,12 +15,14 @@ pub(crate) fn check() -> Result<()> {
     let run = |command: &mut Command| {
         shell::run(command.env("SUBROSA_REQUIRE_GPU", "1").env("XDG_RUNTIME_DIR", &folder))
     };
-    let program = ["--package", "subrosa", "--features", "wgpu"];
-    let crates: [&[&str]; 2] = [&["--package", "accel-wgpu"], &program];
-    for which in crates {
+    // Selected so that all that others need too is built once, for them and for this.
+    let program = ["--workspace", "--exclude", "accel-wgpu", "--features", "subrosa/wgpu"];
+    let clippy = |which: &[&str]| {
         let clippy = shell::cargo(["clippy", "--locked", "--all-targets"]);
-        run({ clippy }.args(which).args(["--", "-D", "warnings"]))?;
-    }
+        run({ clippy }.args(which).args(["--", "-D", "warnings"]))
+    };
+    clippy(&["--package", "accel-wgpu"])?;
+    clippy(&["--package", "subrosa", "--features", "wgpu"])?;
     let doc = shell::cargo(["doc", "--locked", "--no-deps", "--package", "accel-wgpu"]);
     run({ doc }.env("RUSTDOCFLAGS", "-D warnings"))?;
     run(&mut shell::cargo(["test", "--locked", "--package", "accel-wgpu"]))?;
@@ -28,6 +30,7 @@ pub(crate) fn check() -> Result<()> {
     run(shell::cargo(["test", "--locked", "--test", "cli"])
         .args(program)
         .args(["--", "gpu", "help"]))?;
-    let bench = ["bench", "--accel", "wgpu", "--shape", "demo", "--rounds", "3"];
-    run(shell::cargo(["run", "--locked", "--profile", "test"]).args(program).arg("--").args(bench))
+    // The program that these tests have run.
+    let mut bench = shell::command(shell::target_dir("debug")?.join("subrosa"));
+    run(bench.args(["bench", "--accel", "wgpu", "--shape", "demo", "--rounds", "3"]))
 }
