@@ -4,10 +4,13 @@ use kernel::accel::hooked::{Call, Hooked, Hooks, Output};
 use kernel::conformance::Faults;
 use std::sync::Arc;
 
+/// Whether a call counts.
+type Of = fn(&Call) -> bool;
+
 /// Of the calls that `of` counts, number `at` has a wrong word: in the bodies of a trace product if so said.
 #[derive(Clone, Copy)]
 struct Wrong {
-    of: fn(&Call) -> bool,
+    of: Of,
     at: usize,
     word: usize,
     in_bodies: bool,
@@ -48,9 +51,9 @@ fn the_reference_is_right() {
 
 #[test]
 fn one_wrong_word_is_enough() {
-    let one: fn(&Call) -> bool = |call| matches!(call, Call::Product { columns: 1, .. });
-    let many: fn(&Call) -> bool = |call| matches!(call, Call::Product { columns: 45, .. });
-    let masks: fn(&Call) -> bool = |call| matches!(call, Call::ProductSeeded { .. });
+    let one: Of = |call| matches!(call, Call::Product { columns: 1, .. });
+    let many: Of = |call| matches!(call, Call::Product { columns: 45, .. });
+    let masks: Of = |call| matches!(call, Call::ProductSeeded { .. });
     for (what, of, columns) in [
         ("product of one column", one, 1),
         ("product of many columns", many, 45),
@@ -72,7 +75,7 @@ fn one_wrong_word_is_enough() {
 fn one_wrong_word_of_a_trace_product_is_enough() {
     for (in_bodies, words) in [(false, [0, 4095]), (true, [0, 4])] {
         for word in words {
-            let of: fn(&Call) -> bool = |call| matches!(call, Call::TraceProduct(_));
+            let of: Of = |call| matches!(call, Call::TraceProduct(_));
             let wrong = test(Wrong { of, at: 0, word, in_bodies });
             assert_eq!(wrong, Err(SelfTestError::Differs("trace product")), "word {word}");
         }
@@ -82,7 +85,7 @@ fn one_wrong_word_of_a_trace_product_is_enough() {
 #[test]
 fn failures_are_told() {
     let full = AccelError::OutOfMemory;
-    let cases: [(_, fn(&Call) -> bool); 4] = [
+    let cases: [(_, Of); 4] = [
         ("upload of a matrix", |call| matches!(call, Call::Load { .. })),
         ("product of masks", |call| matches!(call, Call::ProductSeeded { .. })),
         ("removal of a matrix", |call| matches!(call, Call::Unload(_))),
