@@ -88,8 +88,9 @@ impl<'a> TraceProduct<'a> {
         let polynomials = (2 * self.shape.giants()).max(self.shape.sides() * self.set.elements());
         let each = 4 * polynomials * self.set.words();
         let room = SUMS.min(self.context.binding_bytes as usize) / each;
-        for first in (0..groups).step_by(GROUPS) {
-            let held = GROUPS.min(groups - first).min(room.max(1));
+        let together = GROUPS.min(room.max(1));
+        for first in (0..groups).step_by(together) {
+            let held = together.min(groups - first);
             let babies = (first * inputs..(first + held) * inputs)
                 .map(|index| self.babies(input, index))
                 .collect::<Result<Vec<_>, _>>()?;
