@@ -23,13 +23,22 @@ const PREFERRED_COLUMNS: usize = 512;
 const MORE_THAN_ANY: u64 = 1 << 40;
 
 /// The accelerator that runs on a GPU. See the [crate] page.
-#[derive(Debug)]
 pub struct Gpu {
     pub(crate) context: Arc<Context>,
     report: AdapterReport,
     matrices: RwLock<Matrices>,
     pub(crate) direct: DirectMode,
     memory_is_known: bool,
+}
+
+impl core::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Gpu")
+            .field("report", &self.report)
+            .field("permutation", &self.context.permutation)
+            .field("failure", &self.failure())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
