@@ -7,7 +7,9 @@ use crate::ring::keys::Keys;
 use crate::ring::set::Set;
 use crate::team::Team;
 use core::ops::Range;
-use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
+use kernel::accel::{
+    AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_output, check_product,
+};
 use kernel::params::ParameterId;
 use kernel::prime::PrimeId;
 use kernel::stream::{PublicSeed, expand_mask_columns};
@@ -251,13 +253,7 @@ impl Accelerator for Cpu {
     ) -> Result<(), AccelError> {
         let matrix = self.get(matrix)?;
         let columns = mask_columns.len();
-        let fits = rows.start <= rows.end
-            && rows.end <= matrix.m
-            && columns > 0
-            && rows.len().checked_mul(columns) == Some(out.len());
-        if !fits {
-            return Err(AccelError::Shape);
-        }
+        check_output(matrix.m, &rows, columns, out)?;
         if rows.is_empty() {
             return Ok(());
         }

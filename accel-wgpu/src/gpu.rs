@@ -7,7 +7,9 @@ use crate::ring::{DirectMode, Encoded};
 use crate::self_test::{self, SelfTestError};
 use crate::waiting::{Pass, Waiting};
 use core::ops::Range;
-use kernel::accel::{AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_product};
+use kernel::accel::{
+    AccelError, Accelerator, Capabilities, MatrixId, RowSource, check_output, check_product,
+};
 use kernel::params::ParameterId;
 use kernel::prime::PrimeId;
 use kernel::stream::PublicSeed;
@@ -320,13 +322,7 @@ impl Accelerator for Gpu {
         let held = self.get(matrix)?;
         let matrix = &held.matrix;
         let columns = mask_columns.len();
-        let fits = rows.start <= rows.end
-            && rows.end <= matrix.m
-            && columns > 0
-            && rows.len().checked_mul(columns) == Some(out.len());
-        if !fits {
-            return Err(AccelError::Shape);
-        }
+        check_output(matrix.m, &rows, columns, out)?;
         if rows.is_empty() {
             return self.context.check();
         }

@@ -4,7 +4,7 @@ use wgpu::{Buffer, BufferBinding, BufferSize, BufferUsages};
 
 /// Bytes of unused buffers that are kept, at most.
 const KEPT: u64 = 1 << 30;
-/// Sizes of buffers are powers of two from here.
+/// Sizes of buffers are eighths of powers of two from here: few, and not much larger than what is asked for.
 const SMALLEST: u64 = 1 << 12;
 
 /// Buffers for work under way, of one use. They are made once and used again.
@@ -30,7 +30,8 @@ impl Pool {
         create: impl FnOnce(u64, BufferUsages) -> Result<Buffer, E>,
     ) -> Result<Lease, E> {
         // The largest binding may be no power of two.
-        let size = bytes.max(SMALLEST).next_power_of_two();
+        let bytes_at_least = bytes.max(SMALLEST);
+        let size = bytes_at_least.next_multiple_of(bytes_at_least.next_power_of_two() / 8);
         let size = if size > largest { bytes.next_multiple_of(16) } else { size };
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let found = free.iter().position(|buffer| buffer.size() == size);

@@ -279,12 +279,8 @@ pub fn check_product(
     columns: usize,
     out: &[u32],
 ) -> Result<(), AccelError> {
-    let fits = rows.start <= rows.end
-        && rows.end <= m
-        && columns > 0
-        && n.checked_mul(columns) == Some(x.len())
-        && rows.len().checked_mul(columns) == Some(out.len());
-    if !fits {
+    check_output(m, rows, columns, out)?;
+    if n.checked_mul(columns) != Some(x.len()) {
         return Err(AccelError::Shape);
     }
     // A fold instead of a search: it vectorises.
@@ -293,4 +289,32 @@ pub fn check_product(
         return Err(AccelError::Residue);
     }
     Ok(())
+}
+
+/// What every product of `columns` columns, given or from a seed, checks of its rows and of its output, for a
+/// matrix of `m` rows.
+///
+/// ```
+/// use kernel::accel::{AccelError, check_output};
+///
+/// assert_eq!(check_output(5, &(1..3), 2, &[0; 4]), Ok(()));
+/// for (rows, columns, words) in [(1..3, 2, 5), (4..6, 2, 4), (1..3, 0, 0)] {
+///     let out = vec![0; words];
+///     assert_eq!(check_output(5, &rows, columns, &out), Err(AccelError::Shape));
+/// }
+/// ```
+///
+/// # Errors
+/// [`AccelError::Shape`].
+pub fn check_output(
+    m: usize,
+    rows: &Range<usize>,
+    columns: usize,
+    out: &[u32],
+) -> Result<(), AccelError> {
+    let fits = rows.start <= rows.end
+        && rows.end <= m
+        && columns > 0
+        && rows.len().checked_mul(columns) == Some(out.len());
+    if fits { Ok(()) } else { Err(AccelError::Shape) }
 }

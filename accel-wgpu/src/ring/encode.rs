@@ -157,7 +157,8 @@ impl Block {
         let rows = part(output, layout.rows(), matrix.m);
         let columns = part(input, layout.columns(), matrix.n);
         let giant_words = shape.plan.babies() * set.words();
-        let most = (context.binding_bytes as usize / (4 * giant_words)).max(1);
+        // A power of two, as are baby steps and degrees: such buffers are no larger than what they hold.
+        let most = 1 << (context.binding_bytes as usize / (4 * giant_words)).max(1).ilog2();
         let all = 0..shape.giants();
         let windows = all.clone().step_by(most).map(|first| first..all.end.min(first + most));
         let windows = windows.map(|giants| {
@@ -271,4 +272,36 @@ fn column_values(
     }
     commands.submit();
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::gpu;
+    use kernel::accel::RowSource;
+    use kernel::params::ParameterId;
+
+    struct Ones;
+
+    impl RowSource for Ones {
+        fn next_row(&mut self, row: &mut [i8]) -> Result<(), AccelError> {
+            row.fill(1);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_what_is_counted() {
+        let Some(gpu) = gpu() else { return };
+        let context = &gpu.context;
+        let set = Set::new(context, ParameterId::Direct4096).unwrap();
+        for (m, n) in [(5, 7), (4000, 3), (3, 300)] {
+            let matrix = Matrix::load(context, m, n, &mut Ones).unwrap();
+            let layout = Layout::fitting(set.degree, m, n, 1);
+            let encoded = Encoded::new(context, &set, &matrix, &layout).unwrap();
+            let windows = encoded.blocks.iter().flat_map(|block| &block.windows);
+            let held: u64 = windows.map(|window| window.words.size()).sum();
+            assert_eq!(held, encoded.bytes(), "{m} x {n}");
+        }
+    }
 }
